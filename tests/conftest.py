@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Real databases for every tier, and the list of reasons for which a test may be left out."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from sqlalchemy import Engine
+
+from server.database import migrate, open_engine
+
+EXPECTED_SKIPS = (
+    "no PostgreSQL server programs on this machine",
+    "no chromium on this machine",
+    "no mosquitto on this machine",
+    "shared data set is absent",
+    "the train extra is absent",
+)
+"""A test that is left out says one of these; anything else is a test that rotted."""
+
+_POSTGRES_FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _postgres_program(name: str) -> str | None:
+    found = shutil.which(name)
+    return found or next((str(folder / name) for folder in _POSTGRES_FOLDERS if (folder / name).exists()), None)
+
+
+class PostgresCluster:
+    """A private PostgreSQL server on loopback, which tests may stop and start."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        # The server refuses to run as root, so root lends it an unprivileged account.
+        self._as_account = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+
+    @property
+    def url(self) -> str:
+        """Address of the maintenance database."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def create(self) -> None:
+        """Make the empty cluster. It has no password: it listens on loopback and lives as long as the tests."""
+        if os.geteuid() == 0:
+            account = pwd.getpwnam("postgres")
+            os.chown(self.folder, account.pw_uid, account.pw_gid)
+        self._run("initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync", "-D", str(self.folder / "data"))
+
+    def start(self) -> None:
+        """Start and wait until it answers."""
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c fsync=off"
+        log_file = str(self.folder / "log")
+        self._run("pg_ctl", "-w", "-D", str(self.folder / "data"), "-l", log_file, "-o", options, "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop it; `immediate` is what a power cut looks like."""
+        self._run("pg_ctl", "-w", "-m", mode, "-D", str(self.folder / "data"), "stop")
+
+    def new_database(self) -> str:
+        """Address of a fresh, empty database."""
+        name = f"hub_{uuid4().hex[:12]}"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        path = _postgres_program(program)
+        assert path is not None
+        subprocess.run([*self._as_account, path, *arguments], check=True, cwd="/", capture_output=True, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[PostgresCluster]:
+    if _postgres_program("initdb") is None:
+        pytest.skip("no PostgreSQL server programs on this machine")
+    folder = Path(tempfile.mkdtemp(prefix="facings-pg-"))
+    cluster = PostgresCluster(folder)
+    cluster.create()
+    cluster.start()
+    yield cluster
+    cluster.stop("immediate")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_cluster: PostgresCluster) -> str:
+    return postgres_cluster.url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'hub.sqlite'}"
+    cluster: PostgresCluster = request.getfixturevalue("postgres_cluster")
+    return cluster.new_database()
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """A hub's database with its schema, once on SQLite and once on PostgreSQL."""
+    engine = open_engine(database_url)
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+def pytest_make_parametrize_id(val: Any) -> str | None:
+    """Keep long payloads out of the names of tests."""
+    return f"{len(val)}-bytes" if isinstance(val, bytes) else None

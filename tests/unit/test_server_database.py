@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The schema that migrations build is the schema that the code means, on both databases."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, insert, select, text
+from sqlalchemy.exc import IntegrityError, StatementError
+
+from server import tables
+from server.database import migrate, open_engine, reading, upsert, writing
+from server.errors import SettingsError
+
+
+def test_migrated_schema_equals_the_tables(engine: Engine) -> None:
+    with reading(engine) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, tables.metadata) == []
+
+
+def test_migrating_again_changes_nothing(engine: Engine, now: datetime) -> None:
+    with writing(engine) as connection:
+        connection.execute(insert(tables.product).values(sku="A", name="Tea", updated_at=now))
+    migrate(engine)
+    with reading(engine) as connection:
+        assert connection.execute(select(tables.product.c.name)).scalar_one() == "Tea"
+
+
+def test_instants_come_back_aware_and_equal(engine: Engine) -> None:
+    local = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    with writing(engine) as connection:
+        connection.execute(insert(tables.product).values(sku="A", name="Tea", updated_at=local))
+    with reading(engine) as connection:
+        stored = connection.execute(select(tables.product.c.updated_at)).scalar_one()
+    assert stored == local
+    assert stored.tzinfo is UTC
+
+
+def test_a_naive_instant_is_refused(engine: Engine) -> None:
+    naive = datetime(2026, 3, 1)  # noqa: DTZ001 - the point of the test
+    with pytest.raises(StatementError, match="naive"), writing(engine) as connection:
+        connection.execute(insert(tables.product).values(sku="A", name="Tea", updated_at=naive))
+
+
+def test_foreign_keys_are_enforced(engine: Engine) -> None:
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        row = {"camera_id": "c1", "calibration_id": "cal-0000000000000000", "bay_id": "b", "bay_name": "B"}
+        connection.execute(insert(tables.camera).values(row))
+
+
+def test_upsert_inserts_and_overwrites(engine: Engine, now: datetime) -> None:
+    with writing(engine) as connection:
+        upsert(connection, tables.product, [{"sku": "A", "name": "Tea", "updated_at": now}])
+        upsert(
+            connection,
+            tables.product,
+            [{"sku": "A", "name": "Green tea", "updated_at": now}, {"sku": "B", "name": "Rice", "updated_at": now}],
+        )
+        names = connection.execute(select(tables.product.c.name).order_by(tables.product.c.sku)).scalars().all()
+    assert names == ["Green tea", "Rice"]
+
+
+def test_sqlite_keeps_what_it_committed(tmp_path: object) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/hub.sqlite")
+    with reading(engine) as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+        assert connection.execute(text("PRAGMA synchronous")).scalar_one() == 2  # FULL
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
+    engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "sqlite://", "sqlite:///:memory:"])
+def test_other_databases_are_refused_with_a_hint(url: str) -> None:
+    with pytest.raises(SettingsError, match="database_url"):
+        open_engine(url)
