@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The card that travels with a detector: what the file is, how to feed it, what it scores and where it came from."""
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from contract.envelope import Message
+from contract.ids import ModelId, UtcDatetime
+
+
+class DetectorLabel(StrEnum):
+    """What a detector of ours can name."""
+
+    PRODUCT = "product"
+    GAP = "gap"
+    PRICE_TAG = "price_tag"
+    DAMAGED = "damaged"
+    TOPPLED = "toppled"
+    WRONG_FACE = "wrong_face"
+
+
+class DetectorHead(StrEnum):
+    """Shape of the network's output, for n classes and N candidates."""
+
+    RAW = "raw"
+    """(1, 4 + n, N): centre x, centre y, width, height, then one score per class; suppression is the node's work."""
+    NMS_FREE = "nms_free"
+    """(1, N, 6): x1, y1, x2, y2, score, class; already one box per object."""
+
+
+class DataSource(Message):
+    """One source of training pictures."""
+
+    name: str
+    images_count: Annotated[int, Field(ge=0)]
+    licence: str
+    credit: str | None = None
+
+
+class SourceScore(Message):
+    """Score of one class on one source of real photographs."""
+
+    source: str
+    label: DetectorLabel
+    images_count: Annotated[int, Field(ge=0)]
+    boxes_count: Annotated[int, Field(ge=0)]
+    ap50: Annotated[float, Field(ge=0, le=1)]
+    ap75: Annotated[float, Field(ge=0, le=1)]
+    f1: Annotated[float, Field(ge=0, le=1)]
+    count_error_fraction: Annotated[float, Field(ge=0)]
+    """Sum of absolute count errors over images, divided by the true count."""
+    seen_in_training: bool
+    """True when photographs of this source trained the weights: such a score shows memory, not skill."""
+
+
+class ModelCard(Message):
+    """Stands beside the ONNX file as `NAME.card.json`. A node refuses a file that its card does not describe."""
+
+    schema_version: Literal[1] = 1
+    model_id: ModelId
+    onnx_file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.onnx$")]
+    onnx_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    labels: Annotated[tuple[DetectorLabel, ...], Field(min_length=1)]
+    """In the order of the network's class index."""
+    head: DetectorHead
+    input_wh_px: tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]] | None
+    """Fixed input width and height; `None` when any multiple of `stride_px` is accepted."""
+    default_input_wh_px: tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]]
+    """What to feed when nothing is known about the scale of the facings."""
+    stride_px: Annotated[int, Field(ge=1)] = 32
+    facing_height_range_px: tuple[float, float]
+    """Height of a facing at the network's input for which the training holds."""
+    max_boxes_count: Annotated[int, Field(ge=1500)]
+    confidence_thresholds: dict[DetectorLabel, Annotated[float, Field(ge=0, le=1)]]
+    nms_iou: Annotated[float, Field(gt=0, le=1)]
+    licence: str
+    trained_at: UtcDatetime
+    recipe: str
+    data_manifest_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sources: tuple[DataSource, ...]
+    scores: tuple[SourceScore, ...] = ()
+    weaknesses: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        missing = [label for label in self.labels if label not in self.confidence_thresholds]
+        if missing:
+            raise ValueError(f"confidence_thresholds lacks {', '.join(missing)}")
+        for wh_px in (self.input_wh_px, self.default_input_wh_px):
+            if wh_px and any(side % self.stride_px for side in wh_px):
+                raise ValueError(f"input {wh_px} is no multiple of stride {self.stride_px}")
+        if self.input_wh_px and self.input_wh_px != self.default_input_wh_px:
+            raise ValueError("a fixed input must be its own default")
+        return self

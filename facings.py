@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The command `facings`: one door, a thin one. Each subcommand loads only its own part.
+
+A Raspberry Pi that runs `facings edge run` never imports the hub, and `facings --help` imports none of either.
+"""
+
+import importlib
+import sys
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperGroup
+
+
+class Door(NamedTuple):
+    """Where a subcommand lives and what it is for; the module is imported when the subcommand is called."""
+
+    module: str
+    attribute: str
+    extra: str | None
+    summary: str
+
+
+DOORS = {
+    "demo": Door("simulator.demo", "demo_command", "simulator", "Run a small store: cameras, nodes, hub, a shopper."),
+    "detect": Door("edge.cli", "detect_command", "edge", "Find products, gaps and price tags in photographs."),
+    "count": Door("edge.cli", "count_command", "edge", "Count facings per zone in photographs of a calibrated camera."),
+    "calibrate": Door("calibration.cli", "app", None, "Check a camera's calibration file."),
+    "edge": Door("edge.cli", "edge_app", "edge", "Run a camera node."),
+    "hub": Door("server.cli", "hub_app", "server", "Run the hub; bring in books and calibrations."),
+    "broker": Door("server.cli", "broker_app", "server", "Run the embedded MQTT broker by itself."),
+    "model": Door("models.cli", "app", "train", "Train, export and evaluate detectors."),
+    "bench": Door("simulator.bench", "app", "simulator", "Measure and torture the system."),
+    "schema": Door("contract.cli", "schema_command", None, "Print the JSON Schemas of everything on the wire."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Imports a subcommand's module when that subcommand is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names in the order of `DOORS`."""
+        del ctx
+        return list(DOORS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, or None."""
+        door = DOORS.get(cmd_name)
+        if door is None:
+            return None
+        asks_for_help_only = not ctx.args and not getattr(ctx, "_protected_args", None) and ctx.resilient_parsing
+        if asks_for_help_only:
+            return None
+        try:
+            target = getattr(importlib.import_module(door.module), door.attribute)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.split(".")[0] in {"contract", "calibration"}:
+                raise
+            needs = f"pip install 'facings[{door.extra}]'" if door.extra else "pip install facings"
+            typer.echo(f"facings {cmd_name}: {error.name} is not installed; {needs}", err=True)
+            raise typer.Exit(2) from error
+        return _as_command(target, cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the subcommands from the table, so that help imports nothing."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, door.summary) for name, door in DOORS.items()])
+
+
+def _as_command(target: Any, name: str) -> Any:
+    if isinstance(target, typer.Typer):
+        command = typer.main.get_command(target)
+    else:
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(name)(target)
+        command = typer.main.get_command(single)
+    command.name = name
+    return command
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Facings keeps shelves full: cameras count, the hub reconciles, a person is told why.",
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Facings keeps shelves full: cameras count, the hub reconciles, a person is told why."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    # A pipe into `head` closes early; that is the reader's choice, not our error.
+    try:
+        app()
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
