@@ -3,9 +3,9 @@
 
 HubError
 ├── SettingsError        the configuration cannot be used; names the field
-├── BooksFault           a book inventory file or request; lists every fault at once
-├── PlanogramFault       a calibration that contradicts another camera's
-├── DesiredConfigFault   a configuration for a node that the node would refuse
+├── BooksError           a book inventory file or request; lists every fault at once
+├── PlanogramError       a calibration that contradicts another camera's
+├── DesiredConfigError   a configuration for a node that the node would refuse
 ├── NotFoundError        an id that the hub does not know
 └── ConflictError        the request is sound but the present state forbids it
 """
@@ -19,11 +19,11 @@ class SettingsError(HubError):
     """The hub's configuration cannot be used as it stands."""
 
 
-class PlanogramFault(HubError):
+class PlanogramError(HubError):
     """A calibration whose zones cannot be taken into this hub's planogram."""
 
 
-class DesiredConfigFault(HubError):
+class DesiredConfigError(HubError):
     """A desired configuration that its node would refuse."""
 
 

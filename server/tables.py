@@ -299,7 +299,6 @@ zone_watch = Table(
     Column("empty_since_at", UtcInstant),
     Column("low_since_at", UtcInstant),
     Column("restocked_at", UtcInstant),
-    Column("cleared_at", UtcInstant),
 )
 
 suspicion = Table(

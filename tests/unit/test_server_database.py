@@ -45,8 +45,8 @@ def test_a_naive_instant_is_refused(engine: Engine) -> None:
 
 
 def test_foreign_keys_are_enforced(engine: Engine) -> None:
+    row = {"camera_id": "c1", "calibration_id": "cal-0000000000000000", "bay_id": "b", "bay_name": "B"}
     with pytest.raises(IntegrityError), writing(engine) as connection:
-        row = {"camera_id": "c1", "calibration_id": "cal-0000000000000000", "bay_id": "b", "bay_name": "B"}
         connection.execute(insert(tables.camera).values(row))
 
 

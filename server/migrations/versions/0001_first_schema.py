@@ -228,7 +228,6 @@ def upgrade() -> None:
         sa.Column("empty_since_at", UtcInstant(), nullable=True),
         sa.Column("low_since_at", UtcInstant(), nullable=True),
         sa.Column("restocked_at", UtcInstant(), nullable=True),
-        sa.Column("cleared_at", UtcInstant(), nullable=True),
         sa.PrimaryKeyConstraint("zone_id", name=op.f("pk_zone_watch")),
     )
     op.create_table(
