@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Photographs with federated labels: a COCO file in which every image says what it is complete for.
+
+Beside plain COCO an image carries `source`, `group` (photographs of one fixture), `licence`, `may_train` and
+`complete_for`, a list of category names. A category outside that list is unlabelled there, not absent. A box with
+`iscrowd` 1 is a region to ignore for its category.
+"""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, ValidationError
+
+from contract.model_card import DetectorLabel
+from models.errors import AnnotationsError
+
+LABEL_BY_CATEGORY = {
+    "product": DetectorLabel.PRODUCT,
+    "facing": DetectorLabel.PRODUCT,
+    "gap": DetectorLabel.GAP,
+    "empty_slot": DetectorLabel.GAP,
+    "empty": DetectorLabel.GAP,
+    "price_tag": DetectorLabel.PRICE_TAG,
+    "tag": DetectorLabel.PRICE_TAG,
+    "damaged": DetectorLabel.DAMAGED,
+    "toppled": DetectorLabel.TOPPLED,
+    "wrong_face": DetectorLabel.WRONG_FACE,
+}
+"""Category names that other tools use, and ours."""
+
+Boxes = NDArray[np.float64]
+"""(n, 4) corners x1, y1, x2, y2 in pixels of the photograph."""
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """One annotated picture; `boxes_px` and `ignored_px` hold an array for every label, possibly empty."""
+
+    path: Path
+    wh_px: tuple[int, int]
+    source: str
+    group: str
+    licence: str
+    may_train: bool
+    complete_for: frozenset[DetectorLabel]
+    boxes_px: dict[DetectorLabel, Boxes]
+    ignored_px: dict[DetectorLabel, Boxes]
+
+
+class _Category(BaseModel):
+    id: int
+    name: str
+
+
+class _Image(BaseModel):
+    id: int
+    file_name: str
+    width: Annotated[int, Field(gt=0)]
+    height: Annotated[int, Field(gt=0)]
+    source: str = "unnamed"
+    group: str | None = None
+    licence: str = "not stated"
+    may_train: bool = False
+    complete_for: list[str] | None = None
+
+
+class _Annotation(BaseModel):
+    image_id: int
+    category_id: int
+    bbox: tuple[float, float, float, float]
+    iscrowd: int = 0
+
+
+class _CocoFile(BaseModel):
+    categories: list[_Category]
+    images: list[_Image]
+    annotations: list[_Annotation]
+
+
+def read_annotations(path: Path) -> list[Photograph]:
+    """Read a COCO file whose pictures lie beside it or in `images/` beside it.
+
+    An image without `complete_for` is taken to be complete for every category of the file, as plain COCO means it.
+    Raises AnnotationsError with the file, the field and what was expected.
+    """
+    try:
+        coco = _CocoFile.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise AnnotationsError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(map(str, fault["loc"]))
+        raise AnnotationsError(f"{path}: {place}: {fault['msg']} ({error.error_count()} faults in all)") from error
+    label_by_id = {category.id: _label(path, category.name) for category in coco.categories}
+    known_ids = {image.id for image in coco.images}
+    kept: dict[tuple[int, DetectorLabel, bool], list[tuple[float, float, float, float]]] = defaultdict(list)
+    for index, annotation in enumerate(coco.annotations):
+        if annotation.image_id not in known_ids or annotation.category_id not in label_by_id:
+            raise AnnotationsError(f"{path}: annotations.{index}: names an image or category that the file lacks")
+        x_px, y_px, w_px, h_px = annotation.bbox
+        key = (annotation.image_id, label_by_id[annotation.category_id], bool(annotation.iscrowd))
+        kept[key].append((x_px, y_px, x_px + w_px, y_px + h_px))
+    folder = path.parent / "images" if (path.parent / "images").is_dir() else path.parent
+    labels = sorted(set(label_by_id.values()))
+    return [
+        Photograph(
+            path=folder / image.file_name,
+            wh_px=(image.width, image.height),
+            source=image.source,
+            group=image.group or image.file_name,
+            licence=image.licence,
+            may_train=image.may_train,
+            complete_for=frozenset(
+                labels if image.complete_for is None else (_label(path, name) for name in image.complete_for)
+            ),
+            boxes_px={label: as_boxes(kept[image.id, label, False]) for label in DetectorLabel},
+            ignored_px={label: as_boxes(kept[image.id, label, True]) for label in DetectorLabel},
+        )
+        for image in coco.images
+    ]
+
+
+def as_boxes(corners: object) -> Boxes:
+    """Any list of four-number rows as an (n, 4) array, also when it is empty."""
+    return np.asarray(corners, dtype=np.float64).reshape(-1, 4)
+
+
+def _label(path: Path, category: str) -> DetectorLabel:
+    if category not in LABEL_BY_CATEGORY:
+        known = ", ".join(sorted(LABEL_BY_CATEGORY))
+        raise AnnotationsError(f"{path}: category {category!r} is unknown; expected one of {known}")
+    return LABEL_BY_CATEGORY[category]
+
+
+@dataclass(frozen=True)
+class FoundBoxes:
+    """What a detector found in one picture: corners (n, 4), confidence (n,) and n labels."""
+
+    xyxy_px: Boxes
+    confidence: NDArray[np.float64]
+    labels: tuple[DetectorLabel, ...]
+
+    def of(self, label: DetectorLabel) -> tuple[Boxes, NDArray[np.float64]]:
+        """The boxes of one label and their confidences, surest first."""
+        mask = np.array([found == label for found in self.labels], dtype=bool)
+        confidence = self.confidence[mask]
+        order = np.argsort(-confidence, kind="stable")
+        return self.xyxy_px[mask][order], confidence[order]
+
+
+def read_detections(path: Path) -> dict[str, FoundBoxes]:
+    """Read the lines that `facings detect --json` prints, keyed by the picture's file name.
+
+    Raises AnnotationsError with file and line.
+    """
+    found: dict[str, FoundBoxes] = {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise AnnotationsError(f"{path}: cannot be read: {error.strerror}") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            boxes = record["detections"]
+            found[Path(record["image"]).name] = FoundBoxes(
+                xyxy_px=as_boxes([box["xyxy_px"] for box in boxes]),
+                confidence=np.array([box["confidence"] for box in boxes], dtype=np.float64),
+                labels=tuple(_label(path, box["label"]) for box in boxes),
+            )
+        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            raise AnnotationsError(
+                f"{path}:{number}: expected an object with `image` and `detections` "
+                f"(each with xyxy_px, confidence, label): {error!r}"
+            ) from error
+    return found

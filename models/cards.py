@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Model cards: what was measured, where it came from, and at which confidence a box counts."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from contract.model_card import DetectorHead, DetectorLabel, ModelCard, SourceScore
+from models.annotations import FoundBoxes, Photograph, read_annotations
+from models.detecting import detect
+from models.errors import WorkshopError
+from models.evaluate import ALL_SOURCES, SourceScored, score_sources
+from models.manifest import RENDERS_LICENCE, data_sources, file_sha256
+from models.recipe import Recipe
+from models.samples import as_photographs
+from models.scoring import NOTHING, judge, precision_recall_f1
+
+LICENCE = "AGPL-3.0-or-later"
+NMS_IOU = 0.6
+"""Neighbouring facings overlap little, slanted ones up to a third; above this two boxes are one facing."""
+CANDIDATE_THRESHOLDS = np.round(np.arange(0.05, 0.9, 0.01), 2)
+FALLBACK_THRESHOLD = 0.25
+
+
+def choose_thresholds(
+    sets: Iterable[tuple[list[Photograph], Mapping[str, FoundBoxes]]], labels: tuple[DetectorLabel, ...]
+) -> dict[DetectorLabel, float]:
+    """For each label the confidence with the best mean F1, to two digits; every set of pictures weighs the same.
+
+    Give it renders and photographs that may train: a threshold chosen on a test photograph would flatter its score.
+    """
+    gathered = list(sets)
+    return {label: _choose(gathered, label) for label in labels}
+
+
+def _choose(sets: list[tuple[list[Photograph], Mapping[str, FoundBoxes]]], label: DetectorLabel) -> float:
+    curves = []
+    for photographs, found in sets:
+        judged = [
+            judge(
+                found.get(photograph.path.name, NOTHING).of(label),
+                photograph.boxes_px[label],
+                photograph.ignored_px[label],
+                least_iou=0.5,
+            )
+            for photograph in photographs
+            if label in photograph.complete_for
+        ]
+        if sum(part.boxes_count for part in judged):
+            curves.append([precision_recall_f1(judged, float(threshold))[2] for threshold in CANDIDATE_THRESHOLDS])
+    if not curves:
+        return FALLBACK_THRESHOLD
+    mean_f1 = np.mean(curves, axis=0)
+    as_good = CANDIDATE_THRESHOLDS[mean_f1 >= mean_f1.max() - 1e-12]
+    return float(as_good[len(as_good) // 2])  # the middle of a plateau holds best on other pictures
+
+
+def source_scores(lines: Iterable[SourceScored], seen_sources: frozenset[str], suffix: str = "") -> list[SourceScore]:
+    """Evaluation lines in a card's words; `suffix` tells apart scores of other weights than the shipped ones."""
+    return [
+        SourceScore(
+            source=line.source + suffix,
+            label=line.score.label,
+            images_count=line.score.images_count,
+            boxes_count=line.score.boxes_count,
+            ap50=round(line.score.ap50, 4),
+            ap75=round(line.score.ap75, 4),
+            f1=round(line.score.f1, 4),
+            count_error_fraction=round(line.score.count_error_fraction, 4),
+            seen_in_training=line.source in seen_sources,
+        )
+        for line in lines
+    ]
+
+
+def make_card(
+    onnx_path: Path,
+    recipe: Recipe,
+    manifest: Path,
+    *,
+    head: DetectorHead,
+    thresholds: dict[DetectorLabel, float],
+    trained_at: datetime,
+    scores: Iterable[SourceScore] = (),
+    weaknesses: Iterable[str] = (),
+) -> ModelCard:
+    """The card of an exported network whose input may have any sides that are multiples of 32."""
+    return ModelCard(
+        model_id=recipe.model_id,
+        onnx_file=onnx_path.name,
+        onnx_sha256=file_sha256(onnx_path),
+        labels=recipe.labels,
+        head=head,
+        input_wh_px=None,
+        default_input_wh_px=recipe.default_input_wh_px,
+        facing_height_range_px=recipe.renders.facing_height_range_px,
+        max_boxes_count=1500,
+        confidence_thresholds=thresholds,
+        nms_iou=NMS_IOU,
+        licence=LICENCE,
+        trained_at=trained_at,
+        recipe=recipe_name(manifest),
+        data_manifest_sha256=file_sha256(manifest),
+        sources=data_sources(manifest),
+        scores=tuple(scores),
+        weaknesses=tuple(weaknesses),
+    )
+
+
+def fill_card(
+    path: Path,
+    annotations: Path,
+    renders_folder: Path,
+    *,
+    before: Path | None = None,
+    weaknesses: Iterable[str] = (),
+) -> ModelCard:
+    """Choose thresholds on validation renders and photographs that may train, then score every photograph.
+
+    `before` is the card of the same training before photographs took part: its scores on the sources that were then
+    still unseen are added, named `SOURCE/renders-only`. Raises WorkshopError.
+    """
+    card = read_card(path)
+    photographs = read_annotations(annotations)
+    found = detect(photographs, path)
+    seen = frozenset(source.name for source in card.sources)
+    renders = as_photographs(renders_folder, "val", card.labels, RENDERS_LICENCE)
+    free = [photograph for photograph in photographs if photograph.may_train]
+    sets: list[tuple[list[Photograph], Mapping[str, FoundBoxes]]] = [(renders, detect(renders, path)), (free, found)]
+    thresholds = choose_thresholds(sets, card.labels)
+    scores = source_scores(score_sources(photographs, found, thresholds), seen | {ALL_SOURCES} if seen else seen)
+    if before is not None:
+        unseen = [photograph for photograph in photographs if photograph.source in seen]
+        earlier = score_sources(unseen, detect(unseen, before), thresholds)
+        scores += source_scores(
+            [line for line in earlier if line.source != ALL_SOURCES], frozenset(), suffix="/renders-only"
+        )
+    filled = card.model_copy(
+        update={"confidence_thresholds": thresholds, "scores": tuple(scores), "weaknesses": tuple(weaknesses)}
+    )
+    write_card(filled, path)
+    return filled
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read a card. Raises WorkshopError naming the file and the fault."""
+    try:
+        return ModelCard.read(path.read_bytes())
+    except OSError as error:
+        raise WorkshopError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        raise WorkshopError(f"{path}: {error}") from error
+
+
+def recipe_name(manifest: Path) -> str:
+    """File name of the recipe that a manifest belongs to."""
+    return str(json.loads(manifest.read_text(encoding="utf-8"))["recipe"]["file"])
+
+
+def card_path(onnx_path: Path) -> Path:
+    """Where the card of an ONNX file lies."""
+    return onnx_path.with_suffix(".card.json")
+
+
+def write_card(card: ModelCard, path: Path) -> None:
+    """Write the card as indented JSON."""
+    path.write_text(card.model_dump_json(indent=1, exclude_none=False) + "\n", encoding="utf-8")

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Builds what a detector learns from: renders with fresh luck, and cuts of the photographs that may train."""
+
+import multiprocessing
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from contract.model_card import DetectorLabel
+from models.annotations import Photograph, as_boxes
+from models.errors import LicenceError
+from models.pictures import Picture, cut, from_photograph, random_window, read_image_bgr, typical_facing_height_px
+from models.recipe import Recipe
+from models.samples import Sample, sample_at, write_sample
+from simulator.random_scene import random_scene
+from simulator.render import render_scene
+
+CANVASES_WH_PX = ((1280, 720), (960, 720), (960, 960), (720, 960))
+"""Scenes are drawn in the shapes of shop cameras and phones, then cut and reduced."""
+HIDDEN_FRACTION = 0.35
+"""A rendered box of which less can be seen is ignored, as the photographs' annotators ignored it."""
+VALIDATION_SPLIT = "val"
+PHOTOGRAPH_STREAM = 1
+VALIDATION_STREAM = 2
+
+
+def render_picture(seed: tuple[int, int, int], recipe: Recipe) -> Picture:
+    """One render with fresh luck, cut to the recipe's scale; the same seed gives the same picture."""
+    rng = np.random.default_rng(seed)
+    canvas_wh_px = CANVASES_WH_PX[int(rng.integers(len(CANVASES_WH_PX)))]
+    view = render_scene(random_scene(rng, canvas_wh_px), rng)
+    boxes: dict[DetectorLabel, list[tuple[float, float, float, float]]] = {label: [] for label in recipe.labels}
+    hidden: dict[DetectorLabel, list[tuple[float, float, float, float]]] = {label: [] for label in recipe.labels}
+    for box in view.boxes:
+        label = DetectorLabel(box.label)
+        if label in boxes:
+            (hidden if box.visible_fraction < HIDDEN_FRACTION else boxes)[label].append(box.xyxy_px)
+    whole = Picture(
+        np.asarray(view.image_bgr, dtype=np.uint8),
+        {label: as_boxes(rows) for label, rows in boxes.items()},
+        {label: as_boxes(rows) for label, rows in hidden.items()},
+    )
+    return vary_scale(rng, whole, recipe)
+
+
+def vary_scale(rng: np.random.Generator, picture: Picture, recipe: Recipe) -> Picture:
+    """The whole view or a cut of it, so that facing heights at the network's input spread over the recipe's range."""
+    long_side_px = recipe.train_input_px
+    facing_px = typical_facing_height_px(picture)
+    smallest_px = facing_px * long_side_px / max(picture.wh_px)
+    lowest_px, highest_px = recipe.renders.facing_height_range_px
+    window = (0, 0, *picture.wh_px)
+    if rng.random() >= recipe.renders.whole_view_fraction and smallest_px < highest_px:
+        target_px = float(np.exp(rng.uniform(np.log(max(lowest_px, smallest_px)), np.log(highest_px))))
+        window = random_window(rng, picture.wh_px, facing_px, target_px, long_side_px)
+    return cut(picture, window, long_side_px)
+
+
+def write_renders(
+    folder: Path, recipe: Recipe, split: str, count: int, *, processes: int = 1, progress: Callable[[int], None] = print
+) -> list[Sample]:
+    """Draw `count` renders into `folder`; what is already there stays, so an interrupted run goes on."""
+    stream = VALIDATION_STREAM if split == VALIDATION_SPLIT else 0
+    write = partial(_write_render, folder=folder, recipe=recipe, split=split, stream=stream)
+    samples: list[Sample] = []
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        for sample in pool.imap(write, range(count), chunksize=8):
+            samples.append(sample)
+            if len(samples) % 100 == 0:
+                progress(len(samples))
+    return samples
+
+
+def _write_render(index: int, *, folder: Path, recipe: Recipe, split: str, stream: int) -> Sample:
+    cv2.setNumThreads(1)
+    sample = sample_at(folder, split, f"render-{index:06d}")
+    if not sample.label_path.exists():
+        seed = (recipe.renders.seed, stream, index)
+        rng = np.random.default_rng((*seed, 7))
+        picture = render_picture(seed, recipe)
+        if split == VALIDATION_SPLIT:  # ultralytics' own validation knows boxes only
+            picture = replace(picture, ignored_px={label: as_boxes([]) for label in recipe.labels})
+        write_sample(sample, picture, recipe.labels, jpeg_quality=int(rng.integers(55, 96)))
+    return sample
+
+
+def write_photographs(
+    folder: Path, recipe: Recipe, photographs: Iterable[Photograph], variants_count: int
+) -> list[Sample]:
+    """Cut `variants_count` pictures at random scales out of every photograph.
+
+    Raises LicenceError when one of them may not train, AnnotationsError when its file is no picture.
+    """
+    samples = []
+    for number, photograph in enumerate(photographs):
+        if not photograph.may_train:
+            raise LicenceError(f"{photograph.path.name}: may_train is false ({photograph.licence}); leave it out")
+        image_bgr = read_image_bgr(photograph.path)
+        whole = from_photograph(photograph, image_bgr, recipe.labels)
+        for variant in range(variants_count):
+            rng = np.random.default_rng((recipe.seed, PHOTOGRAPH_STREAM, number, variant))
+            sample = sample_at(folder, "photographs", f"{photograph.path.stem}-{variant:03d}")
+            if not sample.label_path.exists():
+                picture = vary_scale(rng, whole, recipe)
+                write_sample(sample, picture, recipe.labels, jpeg_quality=int(rng.integers(60, 96)))
+            samples.append(sample)
+    return samples

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What can go wrong in the workshop.
+
+WorkshopError
+├── RecipeError        a recipe file is missing, unreadable or says something impossible
+├── AnnotationsError   an annotation or detections file breaks its format
+├── LicenceError       a photograph may not train weights that ship
+├── TrainExtraMissing  torch or ultralytics is not installed
+└── ExportError        a network could not be exported, or the export disagrees with its card
+"""
+
+
+class WorkshopError(Exception):
+    """Root of everything the workshop raises on purpose."""
+
+
+class RecipeError(WorkshopError):
+    """A recipe cannot be used as it stands."""
+
+
+class AnnotationsError(WorkshopError):
+    """A file of annotations or detections cannot be used as it stands."""
+
+
+class LicenceError(WorkshopError):
+    """A photograph's licence forbids what was asked."""
+
+
+class TrainExtraMissing(WorkshopError):  # noqa: N818 - reads as the state that it names
+    """The `train` extra is not installed."""
+
+    def __init__(self, module: str) -> None:
+        super().__init__(
+            f"this step needs {module}, which is not installed: pip install 'facings[train]'; evaluation does without"
+        )
+
+
+class ExportError(WorkshopError):
+    """An exported file is not what its card would promise."""

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""ultralytics' trainer, taught to read regions of ignorance and to use every core. Needs the `train` extra."""
+
+from typing import Any
+
+import torch
+from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.nn.tasks import yaml_model_load
+from ultralytics.utils.torch_utils import unwrap_model
+
+from models.federated import federated_criterion
+
+
+class FederatedTrainer(DetectionTrainer):  # type: ignore[misc]  # untyped where the train extra is absent
+    """A detection trainer whose label files also hold ignored regions, as classes beyond the network's own."""
+
+    data: Any
+    nms_free = False
+
+    def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:
+        """Let the training set read twice the classes; the network and the validation set know only the real ones."""
+        if mode != "train":
+            return super().build_dataset(img_path, mode, batch)
+        plain: Any = self.data
+        names = dict(plain["names"])
+        names |= {index + len(names): f"ignored {name}" for index, name in plain["names"].items()}
+        self.data = {**plain, "names": names, "nc": len(names)}
+        try:
+            return super().build_dataset(img_path, mode, batch)
+        finally:
+            self.data = plain
+
+    def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:  # noqa: FBT001, FBT002 - ultralytics' signature
+        """Build the network with or without the one-to-one head."""
+        plan = dict(cfg) if isinstance(cfg, dict) else yaml_model_load(cfg)
+        plan["end2end"] = self.nms_free
+        return super().get_model(plan, weights, verbose)
+
+
+def run_trainer(arguments: dict[str, Any], *, nms_free: bool, labels_count: int, threads: int) -> None:
+    """Train one stage to its end with ultralytics' `arguments`."""
+    trainer = FederatedTrainer(overrides=arguments)
+    trainer.nms_free = nms_free
+    if len(trainer.data["names"]) != labels_count:
+        raise AssertionError(f"{arguments['data']} names {trainer.data['names']}, not {labels_count} labels")
+
+    def on_train_start(started: Any) -> None:
+        torch.set_num_threads(threads)  # ultralytics leaves one thread on two cores
+        model = unwrap_model(started.model)
+        criterion = federated_criterion(model)
+        if hasattr(criterion, "updates"):
+            criterion.updates = started.start_epoch - 1
+            criterion.update()
+        model.criterion = criterion
+
+    trainer.add_callback("on_train_start", on_train_start)
+    trainer.train()

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Training: renders, then photographs, stage after stage, from scratch and resumable."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contract.model_card import DetectorLabel
+from models.annotations import Photograph, read_annotations
+from models.dataset import VALIDATION_SPLIT, write_photographs, write_renders
+from models.errors import TrainExtraMissing, WorkshopError
+from models.manifest import write_manifest
+from models.recipe import Recipe, Stage, read_recipe
+from models.samples import Sample
+
+DONE_FILE = "done"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training left behind: the weights after each stage, in order, and the manifest of its pictures."""
+
+    weights: dict[str, Path]
+    manifest: Path
+
+
+def train(
+    recipe_path: Path,
+    output: Path,
+    *,
+    annotations: Path | None = None,
+    processes: int = 1,
+    threads: int = 2,
+    device: str = "cpu",
+    say: Callable[[str], None] = print,
+) -> Trained:
+    """Train by a recipe into `output`; called again, it goes on where it stopped.
+
+    `annotations` names a COCO file whose photographs take part in stages that ask for photographs, if their licence
+    allows. Raises WorkshopError: RecipeError, AnnotationsError, LicenceError or TrainExtraMissing.
+    """
+    recipe = read_recipe(recipe_path)
+    require_train_extra(output)
+    photographs = _photographs(recipe, annotations)
+    pictures = output / "pictures"
+    say(f"drawing {recipe.renders.train_count} + {recipe.renders.validation_count} renders into {pictures}")
+    checks = write_renders(pictures, recipe, VALIDATION_SPLIT, recipe.renders.validation_count, processes=processes)
+    renders = write_renders(
+        pictures,
+        recipe,
+        "train",
+        recipe.renders.train_count,
+        processes=processes,
+        progress=lambda done_count: say(f"{done_count} of {recipe.renders.train_count} renders drawn"),
+    )
+    weights: dict[str, Path] = {}
+    shown: dict[Path, Photograph] = {}
+    cuts: list[Sample] = []
+    for stage in recipe.stages:
+        taking_part = [photograph for photograph in photographs if _takes_part(stage, photograph)]
+        shown |= {photograph.path: photograph for photograph in taking_part}
+        stage_cuts = write_photographs(pictures, recipe, taking_part, stage.photographs_repeat_count)
+        cuts = stage_cuts if len(stage_cuts) > len(cuts) else cuts
+        samples = renders[: stage.renders_count] + stage_cuts
+        say(f"stage {stage.name}: {len(samples)} pictures, {len(stage_cuts)} of them cut from photographs")
+        previous = list(weights.values())[-1] if weights else None
+        data_file = _write_data_file(output / f"{stage.name}.yaml", recipe.labels, samples, checks)
+        weights[stage.name] = _run_stage(recipe, stage, data_file, previous, threads=threads, device=device)
+    manifest = write_manifest(output / "manifest.json", recipe_path, renders + checks, list(shown.values()))
+    return Trained(weights, manifest)
+
+
+def require_train_extra(settings_folder: Path) -> None:
+    """Make sure that torch and ultralytics can be loaded, quiet and offline. Raises TrainExtraMissing."""
+    os.environ.setdefault("YOLO_OFFLINE", "true")
+    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    os.environ.setdefault("YOLO_CONFIG_DIR", str(settings_folder.resolve()))
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads collapse on a busy machine
+    settings_folder.mkdir(parents=True, exist_ok=True)
+    for module in ("torch", "ultralytics"):
+        try:
+            __import__(module)
+        except ImportError as error:
+            raise TrainExtraMissing(module) from error
+
+
+def _photographs(recipe: Recipe, annotations: Path | None) -> list[Photograph]:
+    if not any(stage.photographs_repeat_count for stage in recipe.stages):
+        return []
+    if annotations is None:
+        wanting = next(stage.name for stage in recipe.stages if stage.photographs_repeat_count)
+        raise WorkshopError(f"stage {wanting} shows photographs: name their COCO file with --annotations")
+    return [photograph for photograph in read_annotations(annotations) if photograph.may_train]
+
+
+def _takes_part(stage: Stage, photograph: Photograph) -> bool:
+    if not stage.photographs_repeat_count:
+        return False
+    return stage.photograph_sources is None or photograph.source in stage.photograph_sources
+
+
+def _write_data_file(
+    path: Path, labels: tuple[DetectorLabel, ...], samples: list[Sample], checks: list[Sample]
+) -> Path:
+    for split, members in (("train", samples), ("val", checks)):
+        lines = "".join(f"{sample.image_path.resolve()}\n" for sample in members)
+        path.with_suffix(f".{split}.txt").write_text(lines, encoding="utf-8")
+    names = "".join(f"  {index}: {label.value}\n" for index, label in enumerate(labels))
+    path.write_text(
+        f"path: {path.parent.resolve()}\ntrain: {path.stem}.train.txt\nval: {path.stem}.val.txt\nnames:\n{names}",
+        encoding="utf-8",
+    )
+    return path
+
+
+def _run_stage(
+    recipe: Recipe, stage: Stage, data_file: Path, previous: Path | None, *, threads: int, device: str
+) -> Path:
+    from models.federated_trainer import run_trainer  # noqa: PLC0415 - torch loads only when training
+
+    folder = data_file.parent / stage.name
+    last = folder / "weights" / "last.pt"
+    if (folder / DONE_FILE).exists():
+        return last
+    arguments = stage_arguments(recipe, stage)
+    arguments |= {
+        "model": str(previous or f"{recipe.network.architecture}.yaml"),
+        "data": str(data_file),
+        "project": str(data_file.parent.resolve()),
+        "name": stage.name,
+        "device": device,
+    }
+    if last.exists():
+        arguments["resume"] = str(last)
+    run_trainer(arguments, nms_free=recipe.network.nms_free, labels_count=len(recipe.labels), threads=threads)
+    (folder / DONE_FILE).touch()
+    return last
+
+
+def stage_arguments(recipe: Recipe, stage: Stage) -> dict[str, Any]:
+    """What a recipe means in ultralytics' own words."""
+    augmentation = recipe.augmentation
+    return {
+        "epochs": stage.epochs,
+        "time": None if stage.minutes_limit is None else stage.minutes_limit / 60,
+        "batch": recipe.batch_count,
+        "nbs": recipe.batch_count,  # an optimizer step per batch: with few passes, steps are what is scarce
+        "imgsz": recipe.train_input_px,
+        "optimizer": "AdamW",
+        "lr0": stage.learning_rate,
+        "cos_lr": True,
+        "warmup_epochs": stage.warmup_epochs,
+        "warmup_bias_lr": stage.learning_rate,
+        "weight_decay": 0.0005,
+        "scale": augmentation.zoom_fraction,
+        "translate": augmentation.translate_fraction,
+        "degrees": augmentation.rotate_degrees,
+        "perspective": augmentation.perspective,
+        "hsv_h": augmentation.hue_fraction,
+        "hsv_s": augmentation.saturation_fraction,
+        "hsv_v": augmentation.value_fraction,
+        "mosaic": augmentation.mosaic_probability,
+        "close_mosaic": 0,
+        "amp": False,
+        "cache": "ram",
+        "workers": 1,
+        "plots": False,
+        "val": False,
+        "max_det": 1500,
+        "exist_ok": True,
+        "seed": recipe.seed,
+        "pretrained": False,
+    }

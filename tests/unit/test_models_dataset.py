@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Pictures to learn from: cuts carry boxes and ignored regions, unlabelled costs nothing, everything is on record."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from contract.model_card import DetectorLabel
+from models.annotations import Photograph, as_boxes
+from models.dataset import render_picture, write_photographs, write_renders
+from models.errors import LicenceError, RecipeError
+from models.manifest import data_sources, file_sha256, pictures_sha256, write_manifest
+from models.pictures import Picture, cut, from_photograph, random_window
+from models.recipe import Recipe, read_recipe
+from models.samples import Sample, label_lines
+
+LABELS = (DetectorLabel.PRODUCT, DetectorLabel.GAP, DetectorLabel.PRICE_TAG)
+RECIPE_TOML = """
+model_id = "tiny-1"
+train_input_px = 128
+default_input_wh_px = [128, 96]
+[renders]
+train_count = 3
+validation_count = 1
+[[stages]]
+name = "renders"
+epochs = 1
+"""
+
+
+def _recipe(**changes: Any) -> Recipe:
+    plain: dict[str, Any] = {
+        "model_id": "tiny-1",
+        "train_input_px": 128,
+        "default_input_wh_px": (128, 96),
+        "renders": {"train_count": 3, "validation_count": 1},
+        "stages": [{"name": "renders", "epochs": 1}],
+    }
+    return Recipe.model_validate(plain | changes)
+
+
+def _photograph(folder: Path, **changes: Any) -> Photograph:
+    path = folder / "bay.png"
+    cv2.imwrite(str(path), np.full((100, 200, 3), 120, np.uint8))
+    nothing = {label: as_boxes([]) for label in DetectorLabel}
+    plain = Photograph(
+        path=path,
+        wh_px=(200, 100),
+        source="corner_shop",
+        group="bay-1",
+        licence="CC BY 4.0 (somebody)",
+        may_train=True,
+        complete_for=frozenset({DetectorLabel.PRODUCT}),
+        boxes_px=nothing | {DetectorLabel.PRODUCT: as_boxes([[10, 10, 40, 60]])},
+        ignored_px=nothing | {DetectorLabel.PRODUCT: as_boxes([[100, 0, 200, 100]])},
+    )
+    return replace(plain, **changes)
+
+
+def _picture(product: list[list[float]]) -> Picture:
+    nothing = {label: as_boxes([]) for label in LABELS}
+    image_bgr = np.zeros((100, 200, 3), np.uint8)
+    return Picture(image_bgr, nothing | {DetectorLabel.PRODUCT: as_boxes(product)}, nothing)
+
+
+def test_a_cut_moves_and_scales_boxes() -> None:
+    part = cut(_picture([[60, 20, 80, 60]]), (50, 0, 150, 100), long_side_px=200)
+    assert part.wh_px == (200, 200)
+    assert part.boxes_px[DetectorLabel.PRODUCT].tolist() == [[20, 40, 60, 120]]
+
+
+def test_a_product_cut_in_half_is_neither_right_nor_wrong() -> None:
+    part = cut(_picture([[40, 20, 60, 60]]), (50, 0, 150, 100), long_side_px=100)
+    assert len(part.boxes_px[DetectorLabel.PRODUCT]) == 0
+    assert part.ignored_px[DetectorLabel.PRODUCT].tolist() == [[0, 20, 10, 60]]
+
+
+def test_a_product_that_is_nearly_whole_keeps_its_label() -> None:
+    part = cut(_picture([[48, 20, 68, 60]]), (50, 0, 150, 100), long_side_px=100)
+    assert part.boxes_px[DetectorLabel.PRODUCT].tolist() == [[0, 20, 18, 60]]
+
+
+def test_a_product_outside_the_cut_leaves_nothing() -> None:
+    part = cut(_picture([[0, 20, 20, 60]]), (50, 0, 150, 100), long_side_px=100)
+    assert label_lines(part, LABELS) == []
+
+
+def test_a_window_shows_facings_at_the_wanted_height() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(50):
+        x1, y1, x2, y2 = random_window(rng, (1280, 720), facing_height_px=60, target_height_px=80, long_side_px=416)
+        assert 0 <= x1 < x2 <= 1280
+        assert 0 <= y1 < y2 <= 720
+        assert 60 * 416 / max(x2 - x1, y2 - y1) == pytest.approx(80, rel=0.02)
+
+
+def test_an_unlabelled_class_is_ignored_over_the_whole_photograph(tmp_path: Path) -> None:
+    photograph = _photograph(tmp_path)
+    picture = from_photograph(photograph, np.zeros((100, 200, 3), np.uint8), LABELS)
+    assert picture.ignored_px[DetectorLabel.PRICE_TAG].tolist() == [[0, 0, 200, 100]]
+    assert picture.ignored_px[DetectorLabel.PRODUCT].tolist() == [[100, 0, 200, 100]]
+    assert label_lines(picture, LABELS) == [
+        "0 0.125000 0.350000 0.150000 0.500000",  # the product
+        "3 0.750000 0.500000 0.500000 1.000000",  # a heap of products that nobody separated
+        "4 0.500000 0.500000 1.000000 1.000000",  # gaps are unlabelled here
+        "5 0.500000 0.500000 1.000000 1.000000",  # and so are tags
+    ]
+
+
+def test_boxes_of_an_incomplete_class_are_not_learned(tmp_path: Path) -> None:
+    photograph = _photograph(tmp_path, complete_for=frozenset({DetectorLabel.GAP}))
+    picture = from_photograph(photograph, np.zeros((100, 200, 3), np.uint8), LABELS)
+    assert len(picture.boxes_px[DetectorLabel.PRODUCT]) == 0
+
+
+def test_a_photograph_that_may_not_train_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LicenceError, match=r"bay.png: may_train is false"):
+        write_photographs(tmp_path / "out", _recipe(), [_photograph(tmp_path, may_train=False)], 1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_photographs_become_as_many_pictures_as_asked(tmp_path: Path) -> None:
+    samples = write_photographs(tmp_path / "out", _recipe(), [_photograph(tmp_path)], 4)
+    assert len(samples) == 4
+    for sample in samples:
+        image_bgr = cv2.imread(str(sample.image_path))
+        assert image_bgr is not None
+        assert max(image_bgr.shape[:2]) == 128
+        assert sample.label_path.exists()
+
+
+def test_a_render_is_the_same_for_the_same_seed_and_holds_products() -> None:
+    first, again = (render_picture((1, 0, 3), _recipe()) for _ in range(2))
+    assert np.array_equal(first.image_bgr, again.image_bgr)
+    assert label_lines(first, LABELS) == label_lines(again, LABELS)
+    assert max(first.wh_px) == 128
+    assert any(len(render_picture((1, 0, seed), _recipe()).boxes_px[DetectorLabel.PRODUCT]) for seed in range(3))
+
+
+def test_renders_are_written_once(tmp_path: Path) -> None:
+    samples = write_renders(tmp_path, _recipe(), "train", 2, processes=1)
+    before = [sample.image_path.stat().st_mtime_ns for sample in samples]
+    assert write_renders(tmp_path, _recipe(), "train", 2, processes=1) == samples
+    assert [sample.image_path.stat().st_mtime_ns for sample in samples] == before
+
+
+def test_the_manifest_names_every_photograph_with_hash_and_licence(tmp_path: Path) -> None:
+    recipe_path = tmp_path / "tiny.toml"
+    recipe_path.write_text(RECIPE_TOML)
+    photograph = _photograph(tmp_path)
+    render = Sample(tmp_path / "a.jpg", tmp_path / "a.txt")
+    render.image_path.write_bytes(b"picture")
+    render.label_path.write_bytes(b"labels")
+    path = write_manifest(tmp_path / "manifest.json", recipe_path, [render], [photograph])
+    manifest = json.loads(path.read_text())
+    assert manifest["recipe"]["sha256"] == file_sha256(recipe_path)
+    assert manifest["renders"]["images_count"] == 1
+    (entry,) = manifest["photographs"]
+    assert (entry["file"], entry["sha256"]) == ("bay.png", file_sha256(photograph.path))
+    assert (entry["licence"], entry["group"], entry["boxes_count"]) == ("CC BY 4.0 (somebody)", "bay-1", {"product": 1})
+    assert str(tmp_path) not in path.read_text()
+    renders, shop = data_sources(path)
+    assert (renders.name, shop.name, shop.images_count) == ("renders", "corner_shop", 1)
+    assert "CC BY 4.0 (somebody)" in (shop.credit or "")
+
+
+def test_a_digest_of_pictures_knows_contents_and_not_folders(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.jpg").write_bytes(b"same")
+    digests = {pictures_sha256([tmp_path / folder / "a.jpg"]) for folder in ("one", "two")}
+    (tmp_path / "two" / "a.jpg").write_bytes(b"other")
+    assert len(digests) == 1
+    assert pictures_sha256([tmp_path / "two" / "a.jpg"]) not in digests
+
+
+def test_the_shipped_recipe_is_readable() -> None:
+    recipe = read_recipe(Path(__file__).parents[2] / "models" / "recipes" / "shelf-nano.toml")
+    assert recipe.labels == LABELS
+
+
+@pytest.mark.parametrize(
+    ("found", "written", "complaint"),
+    [
+        ("train_input_px = 128", "train_input_px = 100", "train_input_px"),
+        ("epochs = 1", "epochs = 0", "epochs"),
+        ('model_id = "tiny-1"', 'model_id = "tiny-1"\ncolour = "red"', "colour: Extra inputs"),
+        ("epochs = 1", "epochs = ", "is no TOML"),
+    ],
+)
+def test_a_broken_recipe_is_refused_with_its_fault(tmp_path: Path, found: str, written: str, complaint: str) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE_TOML.replace(found, written))
+    with pytest.raises(RecipeError, match=complaint):
+        read_recipe(path)
