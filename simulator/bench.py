@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`facings bench`: measures and tortures the true system, and says what it saw."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from simulator.durability import DurabilityOutcome, run_durability
+from simulator.errors import SimulatorError
+
+app = typer.Typer(no_args_is_help=True, help="Measure and torture the system.")
+
+
+@app.callback()
+def _group() -> None:
+    """Measure and torture the system."""
+
+
+@app.command()
+def durability(
+    *,
+    reports: Annotated[int, typer.Option(min=1, help="Reports that the node makes at least.")] = 5000,
+    kills: Annotated[int, typer.Option(min=0, help="SIGKILLs at random moments.")] = 100,
+    seed: Annotated[int, typer.Option(help="Chooses the victims and the moments.")] = 1,
+    broker: Annotated[
+        str, typer.Option(help="mosquitto, or amqtt: the embedded broker in its own process.")
+    ] = "mosquitto",
+    database: Annotated[str | None, typer.Option(help="Database URL of an empty database; SQLite when absent.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Kill node, broker and hub at random; check that every report is in the ledger exactly once."""
+    console = Console(stderr=True)
+    with tempfile.TemporaryDirectory(prefix="facings-durability-") as folder, Progress(console=console) as bars:
+        tasks = {what: bars.add_task(what, total=None) for what in ("kills", "reports", "drained")}
+        try:
+            outcome = run_durability(
+                Path(folder),
+                reports_count=reports,
+                kills_count=kills,
+                seed=seed,
+                broker=broker,
+                database_url=database,
+                progress=lambda what, done, total: bars.update(tasks[what], completed=done, total=total),
+            )
+        except SimulatorError as error:
+            console.print(f"facings bench durability: {error}", markup=False)
+            raise typer.Exit(2) from error
+    if as_json:
+        typer.echo(json.dumps(outcome.to_dict()))
+    else:
+        Console().print(_table(outcome))
+    if not outcome.exactly_once:
+        raise typer.Exit(1)
+
+
+def _table(outcome: DurabilityOutcome) -> Table:
+    verdict = "[green]every report exactly once[/]" if outcome.exactly_once else "[red]not exactly once[/]"
+    table = Table("what", "figure", title=f"Durability, {outcome.broker} and {outcome.database}: {verdict}")
+    kills = ", ".join(f"{name} {count}" for name, count in outcome.kills_count.items())
+    for what, figure in (
+        ("reports the node numbered", outcome.reports_count),
+        ("reports in the ledger", outcome.ledger_count),
+        ("missing", outcome.missing_count),
+        ("doubled", outcome.doubled_count),
+        ("dead letters", outcome.dead_letters_count),
+        ("still on the node", outcome.left_on_node_count),
+        ("boots of the node", outcome.boots_count),
+        ("SIGKILLs", kills),
+        ("seconds", outcome.elapsed_s),
+    ):
+        table.add_row(what, str(figure))
+    return table

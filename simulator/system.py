@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The true system in processes of its own: a broker, a hub and nodes, on free ports of loopback, in one folder.
+
+The demo, the replay of photographs and the durability run all stand on this.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from calibration.document import Calibration
+from simulator.errors import ProcessError
+from simulator.processes import Process, ProcessGroup, wait_until
+
+START_PATIENCE_S = 60.0
+"""A busy Raspberry Pi needs tens of seconds to start a hub; a broken one is found by its process ending."""
+
+MOSQUITTO_FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def port_is_free(port: int) -> bool:
+    """Whether this machine's loopback has nothing on that TCP port now."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def find_mosquitto() -> str | None:
+    """The mosquitto program, which Debian keeps off a user's path."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path=MOSQUITTO_FOLDERS)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPlan:
+    """One camera of a node: what it looks at, and further keys of its section in node.toml."""
+
+    camera_id: str
+    source: str
+    calibration: Calibration | None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+class TrueSystem:
+    """Starts and stops the processes. As a context manager it leaves nothing running.
+
+    `broker` is `embedded` (amqtt inside the hub), `amqtt` (the same in a process of its own) or `mosquitto`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        broker: str = "embedded",
+        database_url: str | None = None,
+        hub_options: str = "",
+        hub_port: int | None = None,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.group = ProcessGroup()
+        self.broker_kind = broker
+        self.broker_port = free_port()
+        self.hub_port = hub_port or free_port()
+        self.database_url = database_url or f"sqlite:///{folder / 'hub.sqlite'}"
+        self.hub_url = f"http://127.0.0.1:{self.hub_port}"
+        self._hub_config = folder / "hub.toml"
+        self._hub_config.write_text(
+            _toml(
+                {
+                    "database_url": self.database_url,
+                    "listen_port": self.hub_port,
+                    "broker": {"embedded": broker == "embedded", "port": self.broker_port},
+                }
+            )
+            + hub_options
+        )
+        self.broker = self._broker_process() if broker != "embedded" else None
+        self.hub = Process.facings("hub", ["hub", "run", "--config", str(self._hub_config)], folder)
+        self.nodes: dict[str, Process] = {}
+        self.client = httpx.Client(base_url=self.hub_url, timeout=10.0)
+
+    def _broker_process(self) -> Process:
+        if self.broker_kind == "amqtt":
+            return Process.facings("broker", ["broker", "run", "--port", str(self.broker_port)], self.folder)
+        program = find_mosquitto()
+        if program is None:
+            raise ProcessError("mosquitto is not installed; call: sudo apt-get install mosquitto")
+        config = self.folder / "mosquitto.conf"
+        config.write_text(
+            f"listener {self.broker_port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
+            f"persistence_location {self.folder}/\nautosave_interval 1\n" + ("user root\n" if os.geteuid() == 0 else "")
+        )
+        return Process("broker", [program, "-c", str(config)], self.folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.client.close()
+        self.group.__exit__(*exc_info)
+
+    def run_hub_command(self, *arguments: str) -> None:
+        """Run `facings hub ...` to its end. Raises ProcessError with what it said when it fails."""
+        done = subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-m", "facings", "hub", *arguments, "--config", str(self._hub_config)],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise ProcessError(f"facings hub {' '.join(arguments)}: {done.stdout}{done.stderr}")
+
+    def start_hub(self) -> None:
+        """Start broker and hub and wait until the hub says that it is well."""
+        if self.broker is not None:
+            self.group.start(self.broker)
+        self.group.start(self.hub)
+        wait_until(self.hub_is_well, "a healthy hub", START_PATIENCE_S, self.group)
+
+    def hub_is_well(self) -> bool:
+        """Whether /healthz answers 200."""
+        try:
+            return self.client.get("/healthz").status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    def bring_in(self, calibrations: list[Calibration], books_csv: str | None) -> None:
+        """Give the hub its planogram and its books over REST. Raises httpx.HTTPStatusError when it refuses."""
+        for calibration in calibrations:
+            document = json.loads(calibration.to_json())
+            self.client.put(f"/api/v1/cameras/{calibration.camera_id}/calibration", json=document).raise_for_status()
+        if books_csv is not None:
+            headers = {"Content-Type": "text/csv"}
+            self.client.post("/api/v1/books", content=books_csv, headers=headers).raise_for_status()
+
+    def add_node(self, node_id: str, cameras: list[CameraPlan], **settings: Any) -> Process:
+        """Write the node's files and start it."""
+        config = self.write_node(node_id, cameras, **settings)
+        process = Process.facings(node_id, ["edge", "run", "--config", str(config)], self.folder)
+        self.nodes[node_id] = process
+        return self.group.start(process)
+
+    def write_node(self, node_id: str, cameras: list[CameraPlan], **settings: Any) -> Path:
+        """Write node.toml and calibrations; the file's path."""
+        sections = []
+        for camera in cameras:
+            section: dict[str, Any] = {"camera_id": camera.camera_id, "source": camera.source, **camera.options}
+            if camera.calibration is not None:
+                path = self.folder / f"{camera.camera_id}.calibration.json"
+                path.write_text(camera.calibration.to_json())
+                section["calibration_file"] = str(path)
+            sections.append("[[cameras]]\n" + _toml(section))
+        head = _toml(
+            {
+                "node_id": node_id,
+                "state_dir": str(self.state_folder(node_id)),
+                **settings,
+                "broker": {"host": "127.0.0.1", "port": self.broker_port},
+            }
+        )
+        config = self.folder / f"{node_id}.toml"
+        config.write_text(head + "".join(sections))
+        return config
+
+    def state_folder(self, node_id: str) -> Path:
+        """Where a node keeps its outbox."""
+        return self.folder / f"{node_id}-state"
+
+    def read(self, path: str) -> Any:
+        """JSON from the hub's API. Raises httpx.HTTPError."""
+        answer = self.client.get(f"/api/v1/{path}")
+        answer.raise_for_status()
+        return answer.json()
+
+
+def _toml(table: dict[str, Any]) -> str:
+    """Strings, numbers, booleans and one level of sections; JSON's spelling of these is TOML's."""
+    plain = [f"{key} = {json.dumps(value)}\n" for key, value in table.items() if not isinstance(value, dict)]
+    sections = [f"[{key}]\n{_toml(value)}" for key, value in table.items() if isinstance(value, dict)]
+    return "".join(plain + sections)
