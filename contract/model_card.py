@@ -65,8 +65,8 @@ class ModelCard(Message):
     labels: Annotated[tuple[DetectorLabel, ...], Field(min_length=1)]
     """In the order of the network's class index."""
     head: DetectorHead
-    input_wh_px: tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]] | None
-    """Fixed input width and height; `None` when any multiple of `stride_px` is accepted."""
+    input_wh_px: tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]] | None = None
+    """Fixed input width and height; absent when any multiple of `stride_px` is accepted."""
     default_input_wh_px: tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]]
     """What to feed when nothing is known about the scale of the facings."""
     stride_px: Annotated[int, Field(ge=1)] = 32
