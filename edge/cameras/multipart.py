@@ -26,8 +26,8 @@ def boundary_of(content_type: str) -> str | None:
 class MultipartSplitter:
     """Feed it what arrives; it gives back the bodies that are complete.
 
-    A body ends at the next boundary. A Content-Length is trusted only when a boundary follows it: a camera that dies in
-    mid-picture and starts anew then costs one picture, not the stream.
+    A body ends at the next boundary, or at its Content-Length when a JPEG ends exactly there. A wrong Content-Length,
+    or a camera that dies in mid-picture and starts anew, then costs one picture and not the stream.
     """
 
     def __init__(self, boundary: str, *, max_part_bytes: int) -> None:
@@ -47,6 +47,10 @@ class MultipartSplitter:
         while True:
             at = self._find_delimiter()
             if at < 0:
+                early = self._announced_jpeg() if self._within_part else b""
+                if early:
+                    bodies.append(early)
+                    self._within_part = False
                 if len(self._buffer) > self._max_part_bytes + MAX_PART_HEADER_BYTES:
                     raise PartTooLarge(f"a picture beyond {self._max_part_bytes} bytes")
                 return bodies
@@ -57,6 +61,15 @@ class MultipartSplitter:
             del self._buffer[: at + len(self._delimiter)]
             self._searched_to = 0
             self._within_part = True
+
+    def _announced_jpeg(self) -> bytes:
+        head, separator, _ = bytes(self._buffer[:MAX_PART_HEADER_BYTES]).partition(b"\r\n\r\n")
+        announced_bytes = _announced_bytes(head) if separator else None
+        if announced_bytes is None:
+            return b""
+        start = len(head) + len(separator)
+        body = bytes(self._buffer[start : start + announced_bytes])
+        return body if len(body) == announced_bytes and body.endswith(b"\xff\xd9") else b""
 
     def _find_delimiter(self) -> int:
         at = self._buffer.find(self._delimiter, self._searched_to)
@@ -71,8 +84,15 @@ def _body_of(part: bytes) -> bytes:
         head, separator, body = part.partition(b"\n\n")
     if not separator:
         return b""
+    announced_bytes = _announced_bytes(head)
+    if announced_bytes is not None and announced_bytes <= len(body):
+        return body[:announced_bytes]
+    return body.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def _announced_bytes(head: bytes) -> int | None:
     for line in head.splitlines():
         name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length" and value.strip().isdigit() and int(value) <= len(body):
-            return body[: int(value)]
-    return body.removesuffix(b"\n").removesuffix(b"\r")
+        if name.strip().lower() == b"content-length" and value.strip().isdigit():
+            return int(value)
+    return None

@@ -15,6 +15,9 @@ from edge.errors import CameraError, CameraLost
 MAX_LEFT_BEHIND_COUNT = 4
 """Hanging threads that may be left behind before the camera is declared lost for good; each holds a socket."""
 
+MAX_AGE_S = 2.0
+"""An item that waited longer is not handed out: the shelf of a minute ago must not be stamped with now."""
+
 Item = TypeVar("Item")
 
 
@@ -68,6 +71,7 @@ class _Reading(Generic[Item]):
         self.unwanted = threading.Event()
         self._changed = threading.Condition()
         self._item: Item | None = None
+        self._arrived_s = 0.0
         self._fault: CameraError | None = None
         self.thread = threading.Thread(
             target=self._run, args=(camera_id, open_stream), name=f"read-{camera_id}", daemon=True
@@ -77,6 +81,8 @@ class _Reading(Generic[Item]):
     def wait(self, camera_id: str, stall_timeout_s: float) -> Item:
         deadline_s = time.monotonic() + stall_timeout_s
         with self._changed:
+            if time.monotonic() - self._arrived_s > MAX_AGE_S:
+                self._item = None
             while self._item is None and self._fault is None:
                 remaining_s = deadline_s - time.monotonic()
                 if remaining_s <= 0:
@@ -95,6 +101,7 @@ class _Reading(Generic[Item]):
                     break
                 with self._changed:
                     self._item = item
+                    self._arrived_s = time.monotonic()
                     self._changed.notify_all()
         except CameraError as error:
             fault = error

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""From boxes to zones. Pure: boxes and a zone map in, one reading per zone out, nothing remembered between looks.
+
+A product box belongs to exactly one zone or to none: to the zone that covers most of it, if zones cover at least half
+of it; of two that cover equally much, to the one under its centre. So nothing is counted twice across a border, and a
+zone without boxes is zero. A gap is space and no object, so its width is shared among the zones that it covers.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.document import Zone
+from calibration.view import CameraView
+from contract.counts import MAX_FACINGS, FacingsDistribution, UnknownReason
+from contract.model_card import DetectorLabel
+from edge.detections import Detections
+from edge.facings import box_probability, facings_distribution
+
+NO_ZONE = -1
+"""Stands in a zone map where no zone is."""
+
+LEAST_COVERED_FRACTION = 0.5
+RIVAL_IOU = 0.5
+"""A product and a gap that overlap by more are two readings of one place; the surer one stands."""
+
+_LATTICE_SIDE = 9
+"""A box is asked at 9 x 9 spots for the zone beneath; the middle one is its centre."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneReading:
+    """One look at one zone: either facings, or the reason why nothing can be said."""
+
+    zone: Zone
+    facings: FacingsDistribution | None
+    gap_facings: float = 0.0
+    reason: UnknownReason | None = None
+
+
+def count_zones(
+    detections: Detections,
+    zone_map: NDArray[np.int16],
+    view: CameraView,
+    thresholds: dict[DetectorLabel, float],
+) -> list[ZoneReading]:
+    """One reading per zone of the calibration, in its order.
+
+    `zone_map` int16 (height, width) comes from `zone_map.draw_zone_map(view)`. `detections` reach down to `FLOOR_SHARE`
+    of `thresholds`, so that doubtful boxes weigh in.
+    """
+    products, gaps = without_rivals(detections.of(DetectorLabel.PRODUCT), detections.of(DetectorLabel.GAP), thresholds)
+    product_probability = _probability(products, thresholds, DetectorLabel.PRODUCT)
+    product_zone = assign_zones(products.xyxy_px, zone_map)
+    gap_facings = _gap_facings(gaps, zone_map, view, _probability(gaps, thresholds, DetectorLabel.GAP))
+    readings = []
+    for index, (zone, _) in enumerate(view.zone_polygons_px):
+        if zone.zone_id in view.out_of_view_zone_ids:
+            readings.append(ZoneReading(zone, None, reason=UnknownReason.OUT_OF_VIEW))
+            continue
+        facings = facings_distribution(product_probability[product_zone == index])
+        readings.append(ZoneReading(zone, facings, gap_facings=float(min(gap_facings[index], MAX_FACINGS))))
+    return readings
+
+
+def assign_zones(xyxy_px: NDArray[np.float32], zone_map: NDArray[np.int16]) -> NDArray[np.int64]:
+    """Zone index (n,) of each box (n, 4), NO_ZONE for those that mostly lie outside every zone."""
+    beneath = _zones_beneath(xyxy_px, zone_map)
+    covered = _covered_fractions(beneath, _zones_count(zone_map))
+    if covered.shape[1] == 0:
+        return np.full(len(xyxy_px), NO_ZONE, dtype=np.int64)
+    most = covered.max(axis=1)
+    assigned = covered.argmax(axis=1)
+    centre = beneath[:, beneath.shape[1] // 2].astype(np.int64)
+    rows = np.arange(len(xyxy_px))
+    centre_ties = (centre != NO_ZONE) & (covered[rows, centre] >= most)
+    assigned = np.where(centre_ties, centre, assigned)
+    return np.where(covered.sum(axis=1) >= LEAST_COVERED_FRACTION, assigned, NO_ZONE)
+
+
+def without_rivals(
+    products: Detections, gaps: Detections, thresholds: dict[DetectorLabel, float]
+) -> tuple[Detections, Detections]:
+    """Drop the less probable of a product and a gap that claim the same place."""
+    if not len(products) or not len(gaps):
+        return products, gaps
+    clash = _iou(products.xyxy_px, gaps.xyxy_px) > RIVAL_IOU
+    product_wins = (
+        _probability(products, thresholds, DetectorLabel.PRODUCT)[:, None]
+        >= _probability(gaps, thresholds, DetectorLabel.GAP)[None, :]
+    )
+    product_stands = np.all(~clash | product_wins, axis=1)
+    gap_stands = np.all(~clash | ~product_wins, axis=0)
+    return products.where(product_stands), gaps.where(gap_stands)
+
+
+def _probability(
+    boxes: Detections, thresholds: dict[DetectorLabel, float], label: DetectorLabel
+) -> NDArray[np.float64]:
+    return box_probability(boxes.confidence, thresholds.get(label, 0.5))
+
+
+def _gap_facings(
+    gaps: Detections, zone_map: NDArray[np.int16], view: CameraView, probability: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Expected empty facings (zones,): each gap's width on the bay over the width of a facing, shared by cover."""
+    zones = [zone for zone, _ in view.zone_polygons_px]
+    if not len(gaps):
+        return np.zeros(len(zones))
+    boxes_px = gaps.xyxy_px.astype(np.float64)
+    middle_y_px = (boxes_px[:, 1] + boxes_px[:, 3]) / 2
+    left_mm = view.to_bay_mm(np.stack([boxes_px[:, 0], middle_y_px], axis=1))
+    right_mm = view.to_bay_mm(np.stack([boxes_px[:, 2], middle_y_px], axis=1))
+    width_mm = np.nan_to_num(np.linalg.norm(right_mm - left_mm, axis=1))
+    covered = _covered_fractions(_zones_beneath(gaps.xyxy_px, zone_map), len(zones))
+    facing_width_mm = np.array([zone.facing_width_mm for zone in zones])
+    expected: NDArray[np.float64] = ((probability * width_mm)[:, None] * covered).sum(axis=0) / facing_width_mm
+    return expected
+
+
+def _zones_count(zone_map: NDArray[np.int16]) -> int:
+    return int(zone_map.max(initial=NO_ZONE)) + 1
+
+
+def _zones_beneath(xyxy_px: NDArray[np.float32], zone_map: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Zone index (n, lattice spots) at evenly spread spots of each box; spots outside the frame have no zone."""
+    height_px, width_px = zone_map.shape
+    steps = (np.arange(_LATTICE_SIDE) + 0.5) / _LATTICE_SIDE
+    x_px = np.floor(xyxy_px[:, 0:1] + (xyxy_px[:, 2:3] - xyxy_px[:, 0:1]) * steps).astype(np.int64)
+    y_px = np.floor(xyxy_px[:, 1:2] + (xyxy_px[:, 3:4] - xyxy_px[:, 1:2]) * steps).astype(np.int64)
+    x_px, y_px = np.broadcast_arrays(x_px[:, None, :], y_px[:, :, None])
+    inside = (x_px >= 0) & (x_px < width_px) & (y_px >= 0) & (y_px < height_px)
+    beneath = zone_map[np.clip(y_px, 0, height_px - 1), np.clip(x_px, 0, width_px - 1)]
+    spots: NDArray[np.int16] = np.where(inside, beneath, NO_ZONE).reshape(len(xyxy_px), -1).astype(np.int16)
+    return spots
+
+
+def _covered_fractions(beneath: NDArray[np.int16], zones_count: int) -> NDArray[np.float64]:
+    """Share (n, zones) of each box that lies in each zone."""
+    boxes_count, spots_count = beneath.shape
+    counted = np.zeros((boxes_count, zones_count + 1))
+    rows = np.repeat(np.arange(boxes_count), spots_count)
+    np.add.at(counted, (rows, beneath.reshape(-1)), 1.0)  # NO_ZONE is -1 and so lands in the last column
+    fractions: NDArray[np.float64] = counted[:, :zones_count] / max(spots_count, 1)
+    return fractions
+
+
+def _iou(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
+    iou: NDArray[np.float32] = shared / np.maximum(areas[0][:, None] + areas[1][None, :] - shared, 1e-6)
+    return iou

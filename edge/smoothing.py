@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Only verified changes are told: a state stands when three looks in a row agree on it. Pure; time is an argument.
+
+More than two different states within five looks is no state at all: the place is unsettled, and nothing is claimed. (The
+rule is that of Retail-Shelf-Monitoring's temporal consensus, without its guesses about zero.)
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+from contract.counts import FacingsDistribution, UnknownReason
+from edge.counting import ZoneReading
+from edge.facings import mean_distribution
+
+CONFIRM_LOOKS = 3
+WINDOW_LOOKS = 5
+MOST_STATES = 2
+
+STALE_AFTER_S = 300.0
+"""Looks that lie further apart say nothing about each other."""
+
+ALIKE_SHARE = 0.1
+"""Counts that differ by at most this share are one state: among twenty packs, one more or less is the detector's noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a place is said to be: facings with their gaps, or the reason why nothing can be said."""
+
+    facings: FacingsDistribution | None
+    gap_facings: float = 0.0
+    reason: UnknownReason | None = None
+
+    @classmethod
+    def of(cls, reading: ZoneReading) -> "Outlook":
+        """The outlook of a single look."""
+        return cls(reading.facings, reading.gap_facings, reading.reason)
+
+    def is_alike(self, other: "Outlook") -> bool:
+        """Whether both are the same state."""
+        if self.facings is None or other.facings is None:
+            return self.facings is other.facings and self.reason is other.reason
+        first_count, second_count = self.facings.mode_count, other.facings.mode_count
+        return abs(first_count - second_count) <= int(ALIKE_SHARE * max(first_count, second_count))
+
+
+SEEN_VIEW = Outlook(FacingsDistribution.certain(0))
+"""The outlook of a whole view that can be used; its facings mean nothing."""
+
+UNSETTLED = Outlook(None, reason=UnknownReason.UNSETTLED)
+
+
+class Consensus:
+    """The looks at one place, and what they agree on."""
+
+    def __init__(self) -> None:
+        self._looks: deque[Outlook] = deque(maxlen=WINDOW_LOOKS)
+        self._last_s: float | None = None
+        self.verified: Outlook | None = None
+        """What is told; None before anything was ever verified."""
+
+    def take(self, outlook: Outlook, monotonic_s: float) -> None:
+        """Take one look."""
+        if self._last_s is not None and monotonic_s - self._last_s > STALE_AFTER_S:
+            self._looks.clear()
+        self._last_s = monotonic_s
+        self._looks.append(outlook)
+        agreeing = self._agreeing()
+        if len(agreeing) >= CONFIRM_LOOKS:
+            self.verified = _merged(agreeing)
+        elif self._states_count() > MOST_STATES:
+            self.verified = UNSETTLED
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the newest look disagrees with what is told, so that looking again soon is worth it."""
+        return self.verified is None or not self._looks or not self._looks[-1].is_alike(self.verified)
+
+    def _agreeing(self) -> list[Outlook]:
+        """The newest looks that agree with the newest one, without a break."""
+        agreeing: list[Outlook] = []
+        for look in reversed(self._looks):
+            if not look.is_alike(self._looks[-1]):
+                break
+            agreeing.append(look)
+        return agreeing[:CONFIRM_LOOKS]
+
+    def _states_count(self) -> int:
+        states: list[Outlook] = []
+        for look in self._looks:
+            if not any(look.is_alike(state) for state in states):
+                states.append(look)
+        return len(states)
+
+
+def _merged(looks: list[Outlook]) -> Outlook:
+    """One outlook from several that agree: the mixture of their distributions and the mean of their gaps."""
+    seen = [look.facings for look in looks if look.facings is not None]
+    if not seen:
+        return looks[0]
+    return Outlook(mean_distribution(seen), sum(look.gap_facings for look in looks) / len(looks))
