@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Furniture as textures: boards, rails, back panels, price tags, plates and the clutter that is not for sale."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+
+from simulator.faces import draw_face, draw_photo, gradient
+from simulator.packs import pyramid, with_alpha
+from simulator.printing import (
+    SCRIPTS,
+    Colour,
+    Picture,
+    barcode,
+    fine_print,
+    fit,
+    hsv,
+    make_palette,
+    script_mask,
+    stamp,
+    text_mask,
+)
+from simulator.scene import BackKind, Bay, BoardKind, Plate, PriceTag, Prop, ShelfRow
+
+
+def _speckle(picture: Picture, rng: Generator, sigma: float) -> None:
+    """Uneven paint and grain, in place."""
+    height, width = picture.shape[:2]
+    grain = rng.normal(0, sigma, (max(2, height // 3), max(2, width // 3), 1)).astype(np.float32)
+    grain = cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
+    picture[:] = np.clip(picture + grain, 0, 255).astype(np.uint8)
+
+
+def _wood(width: int, height: int, colour: Colour, rng: Generator) -> Picture:
+    rough = rng.normal(0, 1, (max(3, height // 2), max(3, width // 40))).astype(np.float32)
+    grain = cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
+    return np.clip(np.array(colour, np.float32) * (1 + 0.13 * grain), 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=64)
+def board_top(kind: BoardKind, colour: Colour, seed: int) -> tuple[Picture, ...]:
+    """The upper side of a board, 256 x 64: row 0 is the back."""
+    rng = np.random.default_rng((seed, 1))
+    if kind == "wire":
+        board = np.zeros((64, 256, 4), np.uint8)
+        for x in range(0, 256, 7):
+            board[:, x : x + 2] = (*colour, 255)
+        for y in (2, 30, 58):
+            board[y : y + 3] = (*colour, 255)
+        return pyramid(board)
+    board = _wood(256, 64, colour, rng) if kind == "wood" else np.full((64, 256, 3), colour, np.uint8)
+    if kind == "metal":
+        _speckle(board, rng, 3)
+        if rng.random() < 0.3:
+            for y in range(6, 64, 12):
+                for x in range(4, 256, 12):
+                    cv2.ellipse(board, (x, y), (3, 2), 0, 0, 360, tuple(int(c * 0.55) for c in colour), -1)
+    if kind == "glass":
+        alpha = np.full((64, 256), 120, np.uint8)
+        return pyramid(with_alpha(board, alpha))
+    depth = np.linspace(rng.uniform(0.35, 0.75), 1.0, 64, dtype=np.float32)[:, None, None]
+    return pyramid(with_alpha((board * depth).astype(np.uint8)))
+
+
+@lru_cache(maxsize=64)
+def board_under(colour: Colour, seed: int) -> tuple[Picture, ...]:
+    """The lower side of a board, 256 x 64: row 0 is the back. Folded edges run along it."""
+    rng = np.random.default_rng((seed, 2))
+    board = np.empty((64, 256, 3), np.uint8)
+    gradient(board, tuple(int(c * 0.35) for c in colour), tuple(int(c * rng.uniform(0.5, 0.85)) for c in colour))
+    for y in (8, 30, 56):
+        board[y : y + 2] = (board[y : y + 2] * 0.7).astype(np.uint8)
+    for x in rng.integers(10, 246, 2):
+        board[:, x : x + 3] = (board[:, x : x + 3] * 0.75).astype(np.uint8)
+    return pyramid(with_alpha(board))
+
+
+@lru_cache(maxsize=64)
+def rail_front(colour: Colour, seed: int) -> tuple[Picture, ...]:
+    """The front edge of a board, 640 x 32: plain, profiled, banded, or filled with a printed strip."""
+    rng = np.random.default_rng((seed, 3))
+    rail = np.empty((32, 640, 3), np.uint8)
+    gradient(rail, tuple(min(255, int(c * 1.1)) for c in colour), tuple(int(c * rng.uniform(0.6, 0.95)) for c in colour))
+    kind = rng.random()
+    if kind < 0.3:
+        rail[3:5] = (rail[3:5] * 0.65).astype(np.uint8)
+        rail[25:27] = (rail[25:27] * 0.7).astype(np.uint8)
+        rail[1] = np.clip(rail[1] * 1.3, 0, 255).astype(np.uint8)
+    elif kind < 0.42:
+        rail[6:26] = hsv(rng.random(), rng.uniform(0, 0.9), rng.uniform(0.4, 1))
+    elif kind < 0.55:
+        rail[4:28] = _wood(640, 24, hsv(0.05, 0.5, rng.uniform(0.15, 0.5)), rng)
+    elif kind < 0.75:
+        x = 0
+        while x < 640:
+            span = int(rng.integers(30, 130))
+            patch = rail[3:29, x : x + span]
+            if patch.shape[1] > 20:
+                inks = make_palette(rng)
+                patch[:] = inks.ground if rng.random() < 0.7 else inks.light
+                if rng.random() < 0.6:
+                    draw_photo(patch[:, : patch.shape[1] // 2], rng, inks)
+                script = SCRIPTS[rng.integers(len(SCRIPTS))]
+                mask = fit(script_mask(rng, script, 14, 4), patch.shape[1] * 0.6, 12)
+                stamp(patch, mask, (patch.shape[1] * 0.6, 13), inks.ink)
+            x += span + int(rng.integers(0, 20))
+    else:
+        _speckle(rail, rng, 4)
+    return pyramid(with_alpha(rail))
+
+
+@lru_cache(maxsize=48)
+def back_panel(kind: BackKind, colour: Colour, seed: int) -> tuple[Picture, ...]:
+    """The panel behind the goods, 512 x 512, covering about 1 m a side."""
+    rng = np.random.default_rng((seed, 4))
+    panel = np.full((512, 512, 3), colour, np.uint8)
+    if kind == "wood":
+        panel = _wood(512, 512, colour, rng)
+    elif kind == "pegboard":
+        pitch = int(rng.integers(11, 20))
+        for y in range(pitch // 2, 512, pitch):
+            for x in range(pitch // 2, 512, pitch):
+                cv2.circle(panel, (x, y), 2, tuple(int(c * 0.3) for c in colour), -1)
+    elif kind == "slatwall":
+        for y in range(0, 512, int(rng.integers(30, 60))):
+            panel[y : y + 5] = (panel[y : y + 5] * 0.35).astype(np.uint8)
+    elif kind == "mesh":
+        panel[:] = tuple(int(c * 0.22) for c in colour)
+        x = 0
+        while x < 512:
+            span = int(rng.integers(30, 110))
+            for y in range(0, 512, 128):
+                face, _ = draw_face(int(rng.integers(4000)), 64, 96)
+                face = cv2.resize(face, (span, 110), interpolation=cv2.INTER_AREA)
+                patch = panel[y + 14 : y + 124, x : x + span]
+                patch[:] = (face[: patch.shape[0], : patch.shape[1]] * rng.uniform(0.12, 0.5)).astype(np.uint8)
+            x += span
+        panel = cv2.GaussianBlur(panel, (0, 0), 1.6)
+        pitch = int(rng.integers(16, 30))
+        for at in range(0, 512, pitch):
+            panel[:, at : at + 2] = colour
+            panel[at : at + 2] = colour
+    _speckle(panel, rng, 4)
+    return pyramid(with_alpha(panel))
+
+
+def _digits(rng: Generator) -> str:
+    style = rng.random()
+    if style < 0.35:
+        return str(int(rng.choice([9, 12, 17, 20, 22, 33, 39, 49, 79, 99, 105, 129, 149, 199, 259, 399])))
+    if style < 0.8:
+        return f"{int(rng.integers(0, 30))}.{int(rng.choice([49, 99, 95, 50, 29, 79])):02d}"
+    return f"{int(rng.integers(1, 90))},{int(rng.integers(0, 10))}0"
+
+
+@lru_cache(maxsize=512)
+def tag_face(kind: str, seed: int, width: int, height: int) -> tuple[Picture, ...]:
+    """A price tag: the price large, the name small, often a barcode."""
+    rng = np.random.default_rng((seed, 5))
+    paper: Colour = (247, 250, 250) if rng.random() < 0.75 else hsv(rng.choice([0.14, 0.16, 0.33, 0.58]), 0.2, 1.0)
+    ink: Colour = (20, 20, 20) if rng.random() < 0.75 else ((30, 30, 200), (150, 60, 20))[rng.integers(2)]
+    if kind == "promo":
+        paper = ((40, 40, 220), (30, 210, 250), (40, 160, 60))[rng.integers(3)]
+        ink = (250, 250, 250) if paper[1] < 180 else (20, 20, 200)
+    if kind == "electronic":
+        paper, ink = (206, 212, 208), (35, 35, 35)
+    face = np.full((height, width, 3), paper, np.uint8)
+    price = fit(text_mask(_digits(rng), 40, int(rng.integers(0, 3))), width * rng.uniform(0.3, 0.6), height * rng.uniform(0.4, 0.7))
+    right = bool(rng.random() < 0.7)
+    middle = width * (0.96 if right else 0.04) + (-1 if right else 1) * price.shape[1] / 2
+    if kind == "two_tone":
+        colour = ((60, 235, 250), (90, 220, 255), (80, 80, 235), (120, 220, 120))[rng.integers(4)]
+        x0, x1 = (int(width * 0.5), width) if right else (0, int(width * 0.5))
+        face[int(height * 0.25) :, x0:x1] = colour
+        price = fit(price, (x1 - x0) * 0.8, height * 0.5)
+        middle = (x0 + x1) / 2
+    stamp(face, price, (middle, height * rng.uniform(0.5, 0.66)), ink)
+    if kind == "strip_text":
+        stamp(face, fit(text_mask("ALL " + _digits(rng), 30, 1), width * 0.9, height * 0.7), (width / 2, height / 2), ink)
+        return pyramid(with_alpha(face))
+    name = fit(script_mask(rng, SCRIPTS[rng.integers(len(SCRIPTS))], 12, 8), width * 0.85, max(4, height * 0.16))
+    stamp(face, name, (width * 0.5, height * 0.11), ink)
+    lo, hi = (0.05, 0.45) if right else (0.55, 0.95)
+    if rng.random() < 0.7 and width > 40:
+        y = int(height * rng.uniform(0.55, 0.75))
+        barcode(face, (int(width * lo), y, int(width * hi), min(height - 2, y + max(5, height // 5))), rng)
+    fine_print(face, (int(width * lo), int(height * 0.25), int(width * hi), int(height * 0.5)), rng, (110, 110, 110), 4)
+    if kind == "electronic":
+        cv2.rectangle(face, (0, 0), (width - 1, height - 1), (235, 235, 235) if rng.random() < 0.6 else (60, 60, 60), max(2, height // 12))
+    elif rng.random() < 0.5:
+        cv2.rectangle(face, (0, 0), (width - 1, height - 1), (150, 150, 150) if rng.random() < 0.6 else ink, 1)
+    return pyramid(with_alpha(face))
+
+
+def tag_texture(tag: PriceTag) -> tuple[Picture, ...]:
+    """The texture of a placed tag, 44 px high."""
+    return tag_face(tag.kind, tag.seed, max(24, min(160, round(44 * tag.width_mm / tag.height_mm))), 44)
+
+
+@lru_cache(maxsize=128)
+def plate_texture(look: str, colour: Colour, opacity: float, seed: int) -> tuple[Picture, ...]:
+    """Upright plates in a row: pusher paddles, tray fronts, hook ends."""
+    rng = np.random.default_rng((seed, 6))
+    if look == "cardboard" and rng.random() < 0.6:
+        face, _ = draw_face(int(rng.integers(4000)), 160, 48, "wide" if rng.random() < 0.6 else "centre")
+        return pyramid(with_alpha(face))
+    if look == "print":
+        face, _ = draw_face(int(rng.integers(4000)), 120, 160)
+        return pyramid(with_alpha(face))
+    face = _wood(128, 64, colour, rng) if look == "wood" else np.full((96, 64, 3), colour, np.uint8)
+    height, width = face.shape[:2]
+    mask = np.full((height, width), int(255 * opacity), np.uint8)
+    if look == "pusher":
+        gradient(face, colour, tuple(int(c * 0.8) for c in colour))
+        mask[:] = 0
+        r = int(rng.integers(6, 20))
+        cv2.rectangle(mask, (0, r), (width, height), int(255 * opacity), -1)
+        cv2.rectangle(mask, (r, 0), (width - r, r), int(255 * opacity), -1)
+        for x in (r, width - 1 - r):
+            cv2.circle(mask, (x, r), r, int(255 * opacity), -1, cv2.LINE_AA)
+    elif look == "hook":
+        mask[:] = 0
+        cv2.line(mask, (32, 0), (32, 70), 255, 10)
+        cv2.circle(mask, (32, 72), 14, 255, -1, cv2.LINE_AA)
+    elif look == "wire":
+        mask[:] = 0
+        for y in (2, 45, 88):
+            mask[y : y + 5] = 255
+        mask[:, 2:5] = 255
+        mask[:, 32:34] = 255
+    elif look == "clear":
+        mask[:3] = 190
+        mask[-3:] = 150
+        mask[:, :2] = 150
+    else:
+        _speckle(face, rng, 5)
+    return pyramid(with_alpha(face, mask))
+
+
+def texture_of_plate(plate: Plate) -> tuple[Picture, ...]:
+    """The texture of a placed plate."""
+    return plate_texture(plate.look, plate.bgr, plate.opacity, plate.seed % 400)
+
+
+@lru_cache(maxsize=16)
+def fence_texture(kind: str, seed: int) -> tuple[Picture, ...]:
+    """What keeps packs from falling: a clear strip or wires, 512 x 32."""
+    rng = np.random.default_rng((seed, 7))
+    face = np.full((32, 512, 3), 240, np.uint8)
+    mask = np.zeros((32, 512), np.uint8)
+    if kind == "wire":
+        face[:] = (225, 225, 225)
+        mask[0:3] = 255
+        mask[15:17] = 235
+        pitch = int(rng.integers(36, 130))
+        for x in range(0, 512, pitch):
+            mask[:, x : x + 2] = 245
+    else:
+        mask[:] = int(rng.integers(18, 60))
+        mask[:2] = int(rng.integers(120, 220))
+        for x in rng.integers(0, 500, 5):
+            cv2.line(mask, (int(x), 31), (int(x) + 20, 0), 110, int(rng.integers(2, 9)))
+    return pyramid(with_alpha(face, mask))
+
+
+@lru_cache(maxsize=96)
+def prop_texture(kind: str, seed: int, colour: Colour, opacity: float) -> tuple[Picture, ...]:
+    """Posters, promotional strips, talkers, cartons, walls: printed or plain, never for sale."""
+    rng = np.random.default_rng((seed, 8))
+    if kind in ("poster", "talker", "card"):
+        face, inks = draw_face(int(rng.integers(4000)), 200, 240, ("food", "photo", "centre", "plain")[rng.integers(4)])
+        if rng.random() < 0.5:
+            stamp(face, fit(text_mask(("SALE", "-50%", "NEW!", "2 FOR 1", "HELLO", "BIO")[rng.integers(6)], 48, 3), 170, 60), (100, 60), inks.accent)
+    elif kind == "strip":
+        face, _ = draw_face(int(rng.integers(4000)), 300, 40, "wide")
+    elif kind == "carton":
+        face = np.full((120, 160, 3), hsv(0.09, 0.4, rng.uniform(0.5, 0.8)), np.uint8)
+        face[56:64] = (face[56:64] * 0.85).astype(np.uint8)
+        stamp(face, fit(script_mask(rng, SCRIPTS[rng.integers(len(SCRIPTS))], 24, 4), 90, 30), (80, 30), (50, 70, 90))
+        _speckle(face, rng, 4)
+    elif kind == "clutter":
+        face = np.empty((160, 160, 3), np.uint8)
+        draw_photo(face, rng, make_palette(rng))
+        rough = rng.integers(0, 255, (9, 9, 3)).astype(np.uint8)
+        face = cv2.addWeighted(face, 0.5, cv2.resize(rough, (160, 160), interpolation=cv2.INTER_CUBIC), 0.5, 0)
+    elif kind == "floor":
+        face = np.full((128, 128, 3), colour, np.uint8)
+        _speckle(face, rng, 8)
+        step = int(rng.integers(24, 64))
+        face[::step] = (face[::step] * 0.75).astype(np.uint8)
+        face[:, ::step] = (face[:, ::step] * 0.75).astype(np.uint8)
+    else:
+        face = np.full((64, 64, 3), colour, np.uint8)
+        _speckle(face, rng, 4)
+        if kind == "upright":
+            for y in range(3, 64, 8):
+                face[y : y + 3, 24:30] = (25, 25, 25)
+                face[y : y + 3, 36:42] = (25, 25, 25)
+    mask = None if opacity >= 1 else np.full(face.shape[:2], int(255 * opacity), np.uint8)
+    return pyramid(with_alpha(face, mask))
+
+
+def texture_of_prop(prop: Prop) -> tuple[Picture, ...]:
+    """The texture of a placed prop."""
+    return prop_texture(prop.kind, prop.seed % 600, prop.bgr, prop.opacity)
+
+
+def textures_of_row(row: ShelfRow) -> tuple[tuple[Picture, ...], tuple[Picture, ...], tuple[Picture, ...]]:
+    """Top, underside and front of a row's board."""
+    seed = row.rail_seed % 300
+    return board_top(row.board, row.board_bgr, seed), board_under(row.board_bgr, seed), rail_front(row.rail_bgr, seed)
+
+
+def texture_of_back(bay: Bay) -> tuple[Picture, ...]:
+    """The bay's back panel."""
+    return back_panel(bay.back, bay.back_bgr, bay.back_seed % 200)

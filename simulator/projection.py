@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""From millimetres on the bay to pixels: a pinhole camera with radial distortion (Brown's model, two terms)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.scene import View
+
+Array: TypeAlias = NDArray[Any]
+
+
+@lru_cache(maxsize=8)
+def camera_matrix(view: View) -> Array:
+    """The 3x4 matrix that takes homogeneous bay millimetres to homogeneous pixels, before distortion."""
+    eye = np.array(view.position_mm, np.float64)
+    ahead = np.array(view.aim_mm, np.float64) - eye
+    ahead /= np.linalg.norm(ahead)
+    right = np.cross(ahead, [0.0, 1.0, 0.0])
+    right /= np.linalg.norm(right)
+    down = np.cross(ahead, right)
+    turn = np.radians(view.roll_deg)
+    right, down = np.cos(turn) * right + np.sin(turn) * down, np.cos(turn) * down - np.sin(turn) * right
+    axes = np.stack([right, down, ahead])
+    width, height = view.image_wh_px
+    inner = np.array([[view.focal_px, 0, width / 2], [0, view.focal_px, height / 2], [0, 0, 1]])
+    return inner @ np.concatenate([axes, -(axes @ eye)[:, None]], axis=1)
+
+
+def project(view: View, points_mm: Array) -> Array:
+    """Pixels (..., 2) of bay points (..., 3), without distortion. Points behind the camera give nonsense: check `depth_of`."""
+    matrix = camera_matrix(view)
+    homogeneous = points_mm @ matrix[:, :3].T + matrix[:, 3]
+    return homogeneous[..., :2] / homogeneous[..., 2:]
+
+
+def depth_of(view: View, points_mm: Array) -> Array:
+    """Distance in millimetres along the optical axis of bay points (..., 3)."""
+    matrix = camera_matrix(view)
+    return points_mm @ matrix[2, :3] + matrix[2, 3]
+
+
+def distort(view: View, points_px: Array) -> Array:
+    """Where the lens puts undistorted pixels (..., 2)."""
+    if view.k1 == 0.0 and view.k2 == 0.0:
+        return points_px
+    centre = np.array(view.image_wh_px) / 2
+    ray = (points_px - centre) / view.focal_px
+    r2 = (ray**2).sum(axis=-1, keepdims=True)
+    return centre + ray * (1 + view.k1 * r2 + view.k2 * r2**2) * view.focal_px
+
+
+@lru_cache(maxsize=4)
+def undistort_maps(view: View) -> tuple[Array, Array]:
+    """For every pixel of the distorted picture, where to read in the undistorted one (float32 maps for a remap)."""
+    width, height = view.image_wh_px
+    centre = np.array([width / 2, height / 2])
+    grid = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), axis=-1)
+    target = (grid - centre) / view.focal_px
+    ray = target.copy()
+    for _ in range(6):
+        r2 = (ray**2).sum(axis=-1, keepdims=True)
+        ray = target / (1 + view.k1 * r2 + view.k2 * r2**2)
+    source = centre + ray * view.focal_px - 0.5
+    return source[..., 0].astype(np.float32), source[..., 1].astype(np.float32)

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Fill one shelf row by chance: facings with gaps among them, the way each kind of shop does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.random import Generator
+
+from simulator.packs import random_style
+from simulator.printing import hsv
+from simulator.scene import Bay, Divider, Gap, GapKind, PackStyle, PlacedPack, Plate, merge_gaps
+from simulator.store_styles import StoreStyle
+
+
+@dataclass(frozen=True, slots=True)
+class RowPlan:
+    """What a row is meant to hold."""
+
+    style: StoreStyle
+    facing_mm: float
+    tiers: int = 1
+
+
+@dataclass(slots=True)
+class RowFill:
+    """What a row holds."""
+
+    packs: list[PlacedPack] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    plates: list[Plate] = field(default_factory=list)
+    dividers: list[Divider] = field(default_factory=list)
+    tag_x_mm: list[float] = field(default_factory=list)
+
+
+class _Filler:
+    def __init__(self, rng: Generator, bay: Bay, index: int, plan: RowPlan, scarcity: float) -> None:
+        self.rng, self.bay, self.index, self.plan = rng, bay, index, plan
+        self.row, self.store = bay.rows[index], plan.style
+        self.scarcity = scarcity
+        self.fill = RowFill()
+        self.column = 0
+        self.straight = rng.random() < self.store.tidy
+        self.spacing = float(rng.uniform(*self.store.spacing_mm))
+        self.tilt = float(rng.uniform(*self.store.tilt_deg))
+        self.inset = float(rng.choice([3.0, 12.0, 30.0]))
+        self.empty_left = 0
+        self.pusher_bgr = hsv(rng.random(), rng.choice([0.0, 0.03]), rng.choice([0.1, 0.3, 0.85, 0.95]))
+
+    def sku(self) -> PackStyle:
+        shape = self.store.shapes[int(self.rng.integers(len(self.store.shapes)))]
+        spread = 1 + float(self.rng.normal(0, self.store.size_spread * 0.6))
+        height = min(self.plan.facing_mm * min(max(spread, 0.5), 1.5), self.row.clearance_mm / self.plan.tiers * 0.97)
+        style = random_style(self.rng, shape, height)
+        if self.store.layout:
+            narrow = height * float(self.rng.uniform(0.5, 0.68))
+            style = replace(style, layout=self.store.layout, width_mm=narrow, depth_mm=height * 0.26)
+        return style
+
+    def run(self) -> RowFill:
+        x = float(self.rng.uniform(0, 0.3)) * self.plan.facing_mm
+        while True:
+            style = self.sku()
+            count = int(self.rng.integers(self.store.same_sku[0], self.store.same_sku[1] + 1))
+            tiers = self._tiers(style)
+            pitch = style.width_mm + max(self.spacing, -0.3 * style.width_mm)
+            start = x
+            if self.rng.random() < 0.4 * self.scarcity:
+                self.empty_left = max(self.empty_left, count)
+            for _ in range(count):
+                if x + style.width_mm > self.bay.width_mm - 4:
+                    break
+                self._facing(style, x + style.width_mm / 2, tiers)
+                x += pitch
+                self.column += 1
+            if x > start:
+                self.fill.tag_x_mm.append(start + (x - start) * float(self.rng.uniform(0.2, 0.6)))
+                self._between(x - self.spacing / 2, style)
+            if x + style.width_mm * 0.6 > self.bay.width_mm - 4 or self.column > 90:
+                break
+            if self.rng.random() < 0.06:
+                x += float(self.rng.uniform(0.05, 0.5)) * self.plan.facing_mm
+        self.fill.gaps = list(merge_gaps(tuple(self.fill.gaps), self.spacing + 12.0))
+        return self.fill
+
+    def _tiers(self, style: PackStyle) -> int:
+        stackable = style.shape in ("box", "can", "cup", "jar", "brick")
+        most = int(self.row.clearance_mm // style.height_mm)
+        return max(1, min(self.plan.tiers, most)) if stackable else 1
+
+    def _is_empty(self) -> bool:
+        if self.empty_left > 0:
+            self.empty_left -= 1
+            return True
+        if self.rng.random() < self.scarcity * 0.55:
+            self.empty_left = int(self.rng.geometric(0.5)) - 1
+            return True
+        return False
+
+    def _facing(self, style: PackStyle, x: float, tiers: int) -> None:
+        filling = self.store.filling
+        if filling == "pegs":
+            self._peg(style, x)
+            return
+        if filling == "pushers":
+            self._pusher(style, x)
+            return
+        if self._is_empty():
+            self._empty(style, x, tiers)
+            return
+        standing = tiers
+        if tiers > 1 and self.rng.random() < self.scarcity * 0.8:
+            standing = int(self.rng.integers(1, tiers))
+        for tier in range(standing):
+            self._pack(style, x, tier, 0, -self.inset)
+        deep = -self.inset - style.depth_mm - 3
+        if self.rng.random() < 0.65:
+            behind = tiers if self.rng.random() < 0.7 else standing
+            for tier in range(behind):
+                self._pack(style, x, tier, 1, deep)
+        if standing < tiers:
+            self._gap(style, x, self.row.y_mm + standing * style.height_mm, tiers * style.height_mm, "tier")
+
+    def _pack(self, style: PackStyle, x: float, tier: int, depth_index: int, z: float) -> None:
+        rng = self.rng
+        loose = 0.25 if self.straight else 1.0
+        if style.shape == "bag":
+            yaw, roll = rng.normal(0, 6) * loose, rng.normal(0, 4.5) * loose
+            tilt = self.tilt + rng.normal(0, 4) * loose
+        else:
+            yaw = rng.normal(0, 3.5) * loose if rng.random() < 0.92 else rng.normal(0, 16)
+            roll = rng.normal(0, 1.0) * loose if self.store.filling != "pushers" else rng.normal(0, 1.8)
+            tilt = self.tilt if style.shape in ("box", "blister") and self.plan.tiers == 1 else 0.0
+        self.fill.packs.append(
+            PlacedPack(
+                ref_id=f"{self.index}-{self.column}-{depth_index}-{tier}",
+                row=self.index,
+                column=self.column,
+                x_mm=x + float(rng.normal(0, 1.2)) * loose,
+                y_mm=self.row.y_mm + tier * style.height_mm,
+                z_mm=min(-1.0, z + float(rng.normal(0, 4)) * loose),
+                depth_index=depth_index,
+                style=style,
+                yaw_deg=float(yaw),
+                tilt_deg=float(tilt),
+                roll_deg=float(roll),
+                variant=int(rng.integers(3)),
+                brightness=float(rng.normal(1, 0.03)),
+            )
+        )
+
+    def _gap(self, style: PackStyle, x: float, base: float, height: float, kind: GapKind) -> None:
+        half = (style.width_mm + max(self.spacing, 0)) / 2
+        top = min(self.row.y_mm + height, self.row.y_mm + self.row.clearance_mm)
+        self.fill.gaps.append(
+            Gap(f"gap-{self.index}-{self.column}", self.index, x - half, x + half, base, top, kind, -self.inset / 2)
+        )
+
+    def _empty(self, style: PackStyle, x: float, tiers: int) -> None:
+        """Bare board, or packs that stand deep behind an empty front."""
+        tall = tiers * style.height_mm
+        kind: GapKind = "bare"
+        if self.rng.random() < 0.4 and self.row.depth_mm > 2.2 * style.depth_mm + 60:
+            deepest = max(1.6 * style.depth_mm + 60, 110.0)
+            z = -float(self.rng.uniform(deepest, max(deepest + 1, self.row.depth_mm - style.depth_mm)))
+            for tier in range(int(self.rng.integers(1, tiers + 1))):
+                self._pack(style, x, tier, 1, z)
+            kind = "deep"
+        elif self.store.filling == "trays" and self.rng.random() < 0.3:
+            kind = "tray"
+        self._gap(style, x, self.row.y_mm, tall * float(self.rng.uniform(0.95, 1.08)), "bare" if kind == "deep" else kind)
+
+    def _pusher(self, style: PackStyle, x: float) -> None:
+        """A spring-fed lane: packs press against a stop, an empty lane shows its paddle or its depth."""
+        lane_clear = self.rng.random() < 0.5
+        if self._is_empty():
+            z = -float(self.rng.uniform(4, 30)) if self.rng.random() < 0.6 else -float(self.rng.uniform(30, 200))
+            z = max(z, -self.row.depth_mm + 20)
+            if self.rng.random() < 0.75:
+                height = style.height_mm * float(self.rng.uniform(0.45, 0.85))
+                self.fill.plates.append(
+                    Plate(self.index, self.column, x, self.row.y_mm, style.width_mm * 0.85, height, z, self.pusher_bgr, 1.0, "pusher", int(self.rng.integers(400)))
+                )
+            self._gap(style, x, self.row.y_mm, style.height_mm, "pusher")
+        else:
+            self._pack(style, x, 0, 0, -self.inset)
+            if self.rng.random() < 0.7:
+                self._pack(style, x, 0, 1, -self.inset - style.depth_mm - 2)
+        if lane_clear:
+            self.fill.plates.append(
+                Plate(self.index, self.column, x, self.row.y_mm, style.width_mm * 1.02, style.height_mm * 0.28, -0.5, (235, 235, 235), 0.14, "clear", 1)
+            )
+
+    def _peg(self, style: PackStyle, x: float) -> None:
+        base = self.row.y_mm + (self.row.clearance_mm - style.height_mm) * 0.7
+        hook = self.row.clearance_mm * 0.06
+        if self._is_empty():
+            self._gap_peg(style, x, base)
+        else:
+            self._pack(style, x, 0, 0, -8.0)
+            self.fill.packs[-1] = replace(self.fill.packs[-1], y_mm=base, tilt_deg=0.0)
+            if self.rng.random() < 0.5:
+                self._pack(style, x + float(self.rng.normal(0, 3)), 0, 1, -22.0)
+                self.fill.packs[-1] = replace(self.fill.packs[-1], y_mm=base, tilt_deg=0.0)
+        self.fill.plates.append(
+            Plate(self.index, self.column, x, base + style.height_mm - hook, hook * 0.6, hook, -1.0, (200, 200, 200), 1.0, "hook", 3)
+        )
+
+    def _gap_peg(self, style: PackStyle, x: float, base: float) -> None:
+        half = style.width_mm / 2
+        name = f"gap-{self.index}-{self.column}"
+        self.fill.gaps.append(Gap(name, self.index, x - half, x + half, base, base + style.height_mm, "hook", -8.0))
+
+    def _between(self, x: float, style: PackStyle) -> None:
+        """Dividers and trays at the border of two SKUs."""
+        rng, row = self.rng, self.row
+        self.column += 1
+        if self.store.filling == "trays" and rng.random() < 0.8:
+            wood = rng.random() < 0.5
+            colour = hsv(rng.uniform(0.07, 0.11), rng.uniform(0.2, 0.6), rng.uniform(0.4, 0.85))
+            tall = style.height_mm * float(rng.uniform(0.35, 0.8))
+            self.fill.dividers.append(Divider(self.index, self.column, x, tall, -row.depth_mm + 2, -2.0, colour, 1.0))
+            low = tall * float(rng.uniform(0.25, 0.6))
+            start = self._tray_start
+            if x - start > 20:
+                self.fill.plates.append(
+                    Plate(self.index, self.column - 1, (start + x) / 2, row.y_mm, x - start, low, -0.5, colour, 1.0, "wood" if wood else "cardboard", int(rng.integers(400)))
+                )
+            self._tray_start = x
+        elif self.store.filling in ("facings", "pushers", "bags") and rng.random() < 0.25:
+            tall = style.height_mm * float(rng.uniform(0.25, 0.9))
+            self.fill.dividers.append(Divider(self.index, self.column, x, tall, -row.depth_mm + 2, -1.0, (235, 235, 235), 0.18))
+
+    _tray_start = 0.0
+
+
+def fill_row(rng: Generator, bay: Bay, index: int, plan: RowPlan, scarcity: float) -> RowFill:
+    """Packs, gaps and fittings of one row. `scarcity` 0 is a full shelf, 1 a nearly empty one."""
+    return _Filler(rng, bay, index, plan, float(np.clip(scarcity, 0, 1))).run()
