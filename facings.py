@@ -23,6 +23,7 @@ class Door(NamedTuple):
 
 DOORS = {
     "demo": Door("simulator.demo", "demo_command", "simulator", "Run a small store: cameras, nodes, hub, a shopper."),
+    "replay": Door("simulator.replay", "replay_command", "simulator", "Run the whole system over photographs."),
     "detect": Door("edge.cli", "detect_command", "edge", "Find products, gaps and price tags in photographs."),
     "count": Door("edge.cli", "count_command", "edge", "Count facings per zone in photographs of a calibrated camera."),
     "calibrate": Door("calibration.cli", "app", None, "Check a camera's calibration file."),
