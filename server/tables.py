@@ -293,9 +293,7 @@ zone_watch = Table(
     metadata,
     Column("zone_id", String(63), primary_key=True),
     Column("sku", String(64), nullable=False),
-    Column("report_id", RowId, nullable=False),  # last reading folded in
     Column("looked_at", UtcInstant, nullable=False),
-    Column("facings_mode_count", Integer, nullable=False),
     Column("empty_since_at", UtcInstant),
     Column("low_since_at", UtcInstant),
     Column("restocked_at", UtcInstant),
