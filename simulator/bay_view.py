@@ -18,6 +18,7 @@ from simulator.scene import (
     PackStyle,
     PlacedPack,
     PriceTag,
+    Prop,
     Scene,
     ShelfRow,
     View,
@@ -106,10 +107,35 @@ def furniture_of(bay: BayPlan) -> Scene:
         bay=Bay(width_mm=bay.width_mm, height_mm=bay.height_mm, depth_mm=bay.depth_mm, rows=rows),
         view=view_of(bay),
         tags=tuple(tags),
+        props=_room(bay),
         light=Light(row_shadow=0.3, falloff_mm=320.0, slope_x=0.08),
         look=CameraLook(blur_px=0.4),
         surround_seed=_seed("surround", bay.bay_id),
     )
+
+
+def _room(bay: BayPlan) -> tuple[Prop, ...]:
+    """The plain wall behind the bay and the floor before it."""
+    behind_mm, floor_mm = -bay.depth_mm - 5.0, -40.0
+    wall = Prop(
+        kind="wall",
+        origin_mm=(-2500.0, floor_mm, behind_mm),
+        across_mm=(6000.0, 0.0, 0.0),
+        up_mm=(0.0, 3500.0, 0.0),
+        seed=_seed("wall", bay.bay_id),
+        bgr=(196, 203, 206),
+        in_front=False,
+    )
+    floor = Prop(
+        kind="floor",
+        origin_mm=(-2500.0, floor_mm, 700.0),
+        across_mm=(6000.0, 0.0, 0.0),
+        up_mm=(0.0, 0.0, behind_mm - 700.0),
+        seed=_seed("floor", bay.bay_id),
+        bgr=(150, 156, 160),
+        in_front=False,
+    )
+    return (wall, floor)
 
 
 def scene_of(bay: BayPlan, world: World) -> Scene:
