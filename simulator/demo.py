@@ -62,7 +62,9 @@ def demo_command(
         Path | None, typer.Option(help="Write what was seen, alerted and lost to this JSON file.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Chooses the shoppers' luck.")] = 1,
-    port: Annotated[int | None, typer.Option(help="Port of the page; 8360 or, if taken, a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port of the page; 8360 or, if taken, a free one; 0 for any.")
+    ] = None,
     store: Annotated[Path, typer.Option(help="Store file.", exists=True)] = STORES_FOLDER / "corner.toml",
 ) -> None:
     """Run a small store: cameras, nodes, hub, and a shopper who empties the shelves."""
@@ -98,7 +100,7 @@ class Demo:
         self._folder = folder
         self._seed = seed
         self._console = console
-        self._hub_port = port or (DEFAULT_HUB_PORT if port_is_free(DEFAULT_HUB_PORT) else free_port())
+        self._hub_port = port or (DEFAULT_HUB_PORT if port is None and port_is_free(DEFAULT_HUB_PORT) else free_port())
         self._began_s = time.monotonic()
         rng = np.random.default_rng(seed)
         self._world = World(plan, datetime.now(UTC), rng)

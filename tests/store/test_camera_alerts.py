@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""No sight is never zero: trouble with a camera opens a camera alert and no stock alert, through the true system."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simulator.bay_view import calibration_of, scene_of
+from simulator.demo import HUB_OPTIONS
+from simulator.scene import Bay, Scene
+from simulator.shelf_camera import CameraFault, CameraServer, ShelfCamera
+from simulator.store_plan import STORES_FOLDER, load_store_plan
+from simulator.system import CameraPlan, TrueSystem
+from simulator.world import World
+
+PLAN = load_store_plan(STORES_FOLDER / "corner.toml")
+BAY = PLAN.bays[0]
+STOCK_KINDS = {"restock_from_back", "out_of_stock", "phantom_inventory", "unrecorded_stock"}
+PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A shelf full of stock whose books agree, watched by the true system."""
+
+    system: TrueSystem
+    camera: ShelfCamera
+    scene: Scene
+
+    def open_alerts(self) -> list[dict[str, Any]]:
+        return [alert for alert in self.system.read("alerts") if alert["state"] == "open"]
+
+    def wait(self, condition: Callable[[], bool], what: str) -> None:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not condition():
+            self.system.group.check()
+            assert time.monotonic() < deadline_s, f"{what}; alerts: {self.open_alerts()}"
+            time.sleep(0.3)
+
+    def stock_alerts_ever(self) -> list[dict[str, Any]]:
+        return [alert for alert in self.system.read("alerts") if alert["kind"] in STOCK_KINDS]
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    world = World(PLAN, datetime.now(UTC), np.random.default_rng(1))
+    scene = scene_of(BAY, world)
+    camera = ShelfCamera(BAY.camera_id, scene, seed=1)
+    books = "sku,kind,units,occurred_at,reference\n" + "".join(
+        f"{zone.sku},opening,{world.tally(zone.sku).shelf},{datetime.now(UTC).isoformat()},o-{zone.sku}\n"
+        for row in BAY.rows
+        for zone in row.zones
+    )
+    folder: Path = tmp_path_factory.mktemp("watched")
+    with CameraServer({BAY.camera_id: camera}) as server, TrueSystem(folder, hub_options=HUB_OPTIONS) as system:
+        system.start_hub()
+        system.bring_in([calibration_of(BAY)], books)
+        options = {"frozen_after_s": 2.0, "stall_timeout_s": 3.0}
+        plan = CameraPlan(BAY.camera_id, server.snapshot_url(BAY.camera_id), calibration_of(BAY), options)
+        system.add_node("node-watch", [plan], look_interval_s=0.3, report_interval_s=1.0)
+        yield Watched(system, camera, scene)
+
+
+def emptied_room(scene: Scene) -> Scene:
+    """What the camera sees when it was turned to a bare wall: no shelf, no pack, no tag."""
+    bare = Bay(width_mm=scene.bay.width_mm, height_mm=scene.bay.height_mm, depth_mm=10.0, rows=(), sides=False)
+    return replace(scene, bay=bare, packs=(), gaps=(), tags=(), dividers=(), plates=())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trouble", [*CameraFault, "empty scene"])
+def test_a_camera_in_trouble_opens_a_camera_alert_and_no_stock_alert(
+    watched: Watched, trouble: CameraFault | str
+) -> None:
+    def all_seen() -> bool:
+        zones = [zone for shelf in watched.system.read("shelves") for zone in shelf["zones"]]
+        return bool(zones) and all(zone["state"] == "seen" for zone in zones)
+
+    def view_lost() -> bool:
+        return any(a["kind"] == "view_lost" and a["place_id"] == BAY.camera_id for a in watched.open_alerts())
+
+    watched.wait(all_seen, "every zone is seen before the trouble")
+    watched.wait(lambda: not watched.open_alerts(), "no alert is open before the trouble")
+    if isinstance(trouble, CameraFault):
+        watched.camera.set_fault(trouble)
+    else:
+        watched.camera.show(emptied_room(watched.scene))
+    watched.wait(view_lost, f"a camera alert for {trouble}")
+    zones = [zone for shelf in watched.system.read("shelves") for zone in shelf["zones"]]
+    assert {zone["state"] for zone in zones} == {"unknown"}
+    time.sleep(6)  # longer than any stock alert needs to open
+    assert [a["kind"] for a in watched.open_alerts()] == ["view_lost"]
+    watched.camera.set_fault(None)
+    watched.camera.show(watched.scene)
+    watched.wait(lambda: not view_lost(), "the camera alert closes by itself")
+    assert watched.stock_alerts_ever() == []
