@@ -161,11 +161,6 @@ def recipe_name(manifest: Path) -> str:
     return str(json.loads(manifest.read_text(encoding="utf-8"))["recipe"]["file"])
 
 
-def card_path(onnx_path: Path) -> Path:
-    """Where the card of an ONNX file lies."""
-    return onnx_path.with_suffix(".card.json")
-
-
 def write_card(card: ModelCard, path: Path) -> None:
     """Write the card as indented JSON."""
     path.write_text(card.model_dump_json(indent=1, exclude_none=False) + "\n", encoding="utf-8")

@@ -53,7 +53,8 @@ def export_command(
     head: Annotated[DetectorHead, typer.Option("--head", help="Which output the network gets.")] = DetectorHead.RAW,
 ) -> None:
     """Write the ONNX file and a first card; `evaluate` with --write-card fills in thresholds and scores."""
-    from models.cards import FALLBACK_THRESHOLD, card_path, make_card, write_card  # noqa: PLC0415
+    from models.cards import FALLBACK_THRESHOLD, make_card, write_card  # noqa: PLC0415
+    from models.detecting import card_of  # noqa: PLC0415
     from models.export import export  # noqa: PLC0415
     from models.recipe import read_recipe  # noqa: PLC0415
 
@@ -68,8 +69,8 @@ def export_command(
             thresholds=dict.fromkeys(plan.labels, FALLBACK_THRESHOLD),
             trained_at=datetime.fromtimestamp(weights.stat().st_mtime, UTC),
         )
-    write_card(card, card_path(path))
-    typer.echo(f"{path} and {card_path(path)}")
+    write_card(card, card_of(path))
+    typer.echo(f"{path} and {card_of(path)}")
 
 
 @app.command("card")

@@ -19,8 +19,8 @@ from models.samples import Sample, sample_at, write_sample
 from simulator.random_scene import random_scene
 from simulator.render import render_scene
 
-CANVASES_WH_PX = ((1280, 720), (960, 720), (960, 960), (720, 960))
-"""Scenes are drawn in the shapes of shop cameras and phones, then cut and reduced."""
+CANVASES_WH_PX = ((832, 468), (768, 576), (672, 672), (576, 768))
+"""Scenes are drawn in the shapes of shop cameras and phones, about twice as large as the network sees them."""
 HIDDEN_FRACTION = 0.35
 """A rendered box of which less can be seen is ignored, as the photographs' annotators ignored it."""
 VALIDATION_SPLIT = "val"
@@ -37,7 +37,7 @@ def render_picture(seed: tuple[int, int, int], recipe: Recipe) -> Picture:
     hidden: dict[DetectorLabel, list[tuple[float, float, float, float]]] = {label: [] for label in recipe.labels}
     for box in view.boxes:
         label = DetectorLabel(box.label)
-        if label in boxes:
+        if label in boxes and box.depth_index == 0:  # a pack behind an empty front is no facing: background
             (hidden if box.visible_fraction < HIDDEN_FRACTION else boxes)[label].append(box.xyxy_px)
     whole = Picture(
         np.asarray(view.image_bgr, dtype=np.uint8),
@@ -56,7 +56,7 @@ def vary_scale(rng: np.random.Generator, picture: Picture, recipe: Recipe) -> Pi
     window = (0, 0, *picture.wh_px)
     if rng.random() >= recipe.renders.whole_view_fraction and smallest_px < highest_px:
         target_px = float(np.exp(rng.uniform(np.log(max(lowest_px, smallest_px)), np.log(highest_px))))
-        window = random_window(rng, picture.wh_px, facing_px, target_px, long_side_px)
+        window = random_window(rng, picture, facing_px, target_px, long_side_px)
     return cut(picture, window, long_side_px)
 
 

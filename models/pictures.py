@@ -21,6 +21,7 @@ KEPT_SHARE = 0.6
 LOST_SHARE = 0.08
 """Below this share the rest is too little to mistake for anything."""
 SMALLEST_SIDE_PX = 3.0
+SMALLEST_WINDOW_PX = 32
 
 
 @dataclass(frozen=True)
@@ -77,24 +78,25 @@ def cut(picture: Picture, window_px: tuple[int, int, int, int], long_side_px: in
 
 
 def random_window(
-    rng: np.random.Generator,
-    wh_px: tuple[int, int],
-    facing_height_px: float,
-    target_height_px: float,
-    long_side_px: int,
+    rng: np.random.Generator, picture: Picture, facing_height_px: float, target_height_px: float, long_side_px: int
 ) -> tuple[int, int, int, int]:
     """A window in which a facing of `facing_height_px` becomes about `target_height_px` high after `cut`.
 
-    Its sides stand to each other as 16:9, 4:3, 1:1 or upright; it never leaves the picture.
+    Its sides stand to each other as 16:9, 4:3, 1:1 or upright; it never leaves the picture, and it shows one of the
+    picture's boxes, drawn by lot, if there is any.
     """
+    picture_wh_px = np.array(picture.wh_px)
     aspect = float(rng.choice([16 / 9, 4 / 3, 1.0, 3 / 4]))
     long_px = long_side_px * facing_height_px / target_height_px
-    width_px = int(min(wh_px[0], long_px if aspect >= 1 else long_px * aspect))
-    height_px = int(min(wh_px[1], long_px / aspect if aspect >= 1 else long_px))
-    width_px, height_px = max(width_px, min(32, wh_px[0])), max(height_px, min(32, wh_px[1]))
-    left_px = int(rng.integers(0, wh_px[0] - width_px + 1))
-    top_px = int(rng.integers(0, wh_px[1] - height_px + 1))
-    return left_px, top_px, left_px + width_px, top_px + height_px
+    wh_px = np.array([min(long_px, long_px * aspect), min(long_px, long_px / aspect)])
+    wh_px = np.minimum(np.maximum(wh_px, SMALLEST_WINDOW_PX), picture_wh_px).astype(int)
+    corners = np.concatenate(list(picture.boxes_px.values()))
+    middle = picture_wh_px / 2
+    if len(corners):
+        chosen = corners[int(rng.integers(len(corners)))]
+        middle = (chosen[:2] + chosen[2:]) / 2
+    low = np.clip(middle - wh_px * rng.uniform(0.2, 0.8, 2), 0, picture_wh_px - wh_px).astype(int)
+    return int(low[0]), int(low[1]), int(low[0] + wh_px[0]), int(low[1] + wh_px[1])
 
 
 def typical_facing_height_px(picture: Picture) -> float:

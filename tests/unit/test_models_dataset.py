@@ -90,13 +90,18 @@ def test_a_product_outside_the_cut_leaves_nothing() -> None:
     assert label_lines(part, LABELS) == []
 
 
-def test_a_window_shows_facings_at_the_wanted_height() -> None:
+def test_a_window_shows_a_box_at_the_wanted_height() -> None:
     rng = np.random.default_rng(5)
+    nothing = {label: as_boxes([]) for label in LABELS}
+    image_bgr = np.zeros((720, 1280, 3), np.uint8)
+    picture = Picture(image_bgr, nothing | {DetectorLabel.PRODUCT: as_boxes([[1100, 600, 1140, 660]])}, nothing)
     for _ in range(50):
-        x1, y1, x2, y2 = random_window(rng, (1280, 720), facing_height_px=60, target_height_px=80, long_side_px=416)
+        window = random_window(rng, picture, facing_height_px=60, target_height_px=80, long_side_px=416)
+        x1, y1, x2, y2 = window
         assert 0 <= x1 < x2 <= 1280
         assert 0 <= y1 < y2 <= 720
-        assert 60 * 416 / max(x2 - x1, y2 - y1) == pytest.approx(80, rel=0.02)
+        (box,) = cut(picture, window, long_side_px=416).boxes_px[DetectorLabel.PRODUCT]
+        assert box[3] - box[1] == pytest.approx(80, rel=0.05)
 
 
 def test_an_unlabelled_class_is_ignored_over_the_whole_photograph(tmp_path: Path) -> None:
