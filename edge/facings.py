@@ -24,8 +24,9 @@ def box_probability(confidence: NDArray[np.float32], threshold: float) -> NDArra
 
     A box at the threshold is one half: the threshold that maximises F1 lies where a box is right about as often as not
     (Lipton, Elkan and Narayanaswamy 2014, "Optimal thresholding of classifiers to maximize F1 measure": it equals half
-    the best F1). Around it the log-odds of being right rise `SHARPNESS` times as fast as those of the confidence, so that a
-    confidence well above the threshold is nearly certain. The slope is an assumption until a card states a measured one.
+    the best F1). Around it the log-odds of being right rise `SHARPNESS` times as fast as those of the confidence, so
+    that a confidence well above the threshold is nearly certain. The slope is an assumption until a card states a
+    measured one.
     """
     odds_ratio = _log_odds(confidence.astype(np.float64)) - _log_odds(np.asarray(threshold, dtype=np.float64))
     probability: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-SHARPNESS * odds_ratio))

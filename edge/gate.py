@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Decides on a small grey picture whether a look is worth a detector run, and whether it may be trusted. Pure.
 
-Difference on a reduced picture; still views are looked at again every so often; and a view of which much changes at once
-is not believed before it has stayed so for a while (all three after Frigate's motion and stationary handling).
+Difference on a reduced picture; still views are looked at again every so often; and a view of which much changes at
+once is not believed before it has stayed so for a while (all three after Frigate's motion and stationary handling).
 """
 
 from dataclasses import dataclass, field
@@ -28,11 +28,14 @@ STILL_RUN_EVERY = 20
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
-    """`trusted`: counts of this look may be used. `worth_a_run`: the detector should see it. `obstructed_s`: how long."""
+    """What to do with one look."""
 
     worth_a_run: bool
+    """The detector should see it."""
     trusted: bool
+    """Nobody stands or moves in the view, as far as a thumbnail can tell."""
     obstructed_s: float
+    """For how long the view has not been trusted."""
 
 
 @dataclass(slots=True)
@@ -57,7 +60,7 @@ class ChangeGate:
         if self.is_live and not first and not self._believable(moved, since_trusted, monotonic_s):
             if self._untrusted_since_s is None:
                 self._untrusted_since_s = monotonic_s
-            return GateVerdict(False, False, monotonic_s - self._untrusted_since_s)
+            return GateVerdict(worth_a_run=False, trusted=False, obstructed_s=monotonic_s - self._untrusted_since_s)
         self._untrusted_since_s = None
         self._looks_since_run += 1
         worth_a_run = (
@@ -66,7 +69,7 @@ class ChangeGate:
         if worth_a_run:
             self._trusted = thumbnail
             self._looks_since_run = 0
-        return GateVerdict(worth_a_run, True, 0.0)
+        return GateVerdict(worth_a_run=worth_a_run, trusted=True, obstructed_s=0.0)
 
     def forget(self) -> None:
         """Begin anew, as after a lost camera or a new calibration."""
@@ -82,7 +85,7 @@ class ChangeGate:
 
 
 def changed_fraction(before: NDArray[np.uint8] | None, after: NDArray[np.uint8]) -> float:
-    """Share of pixels that changed, after a common change of brightness is taken out; 1 when nothing can be compared."""
+    """Share of pixels that changed beside a common change of brightness; 1 when nothing can be compared."""
     if before is None or before.shape != after.shape:
         return 1.0
     difference = after.astype(np.float32) - before

@@ -69,7 +69,7 @@ class BlurWatch:
         self._usual: deque[float] = deque(maxlen=_REMEMBERED_LOOKS)
 
     def is_blurred(self, sharpness: float) -> bool:
-        """Take one look's sharpness; only sharp looks are remembered, so a slowly fogging lens does not become usual."""
+        """Take one look's sharpness; only sharp looks are remembered, so a blurred lens does not become usual."""
         blurred = sharpness < BLURRED_SHARPNESS
         if len(self._usual) >= _LEAST_REMEMBERED_LOOKS:
             blurred = blurred or sharpness < BLURRED_SHARE * float(np.median(self._usual))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Only verified changes are told: a state stands when three looks in a row agree on it. Pure; time is an argument.
 
-More than two different states within five looks is no state at all: the place is unsettled, and nothing is claimed. (The
-rule is that of Retail-Shelf-Monitoring's temporal consensus, without its guesses about zero.)
+More than two different states within five looks is no state at all: the place is unsettled, and nothing is claimed.
+(The rule is that of Retail-Shelf-Monitoring's temporal consensus.)
 """
 
 from collections import deque
@@ -20,7 +20,7 @@ STALE_AFTER_S = 300.0
 """Looks that lie further apart say nothing about each other."""
 
 ALIKE_SHARE = 0.1
-"""Counts that differ by at most this share are one state: among twenty packs, one more or less is the detector's noise."""
+"""Counts that differ by at most this share are one state: one more or less among twenty is the detector's noise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The node's commands: `edge run`, `detect` and `count`. Heavy libraries load when a command runs, not for its help."""
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+edge_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Run a camera node.")
+
+ModelOption = Annotated[
+    Path | None, typer.Option("--model", help="ONNX file with its card beside it; default: the model that came along.")
+]
+ThreadsOption = Annotated[int, typer.Option("--threads", min=1, max=64, help="Threads of the detector.")]
+DrawOption = Annotated[Path | None, typer.Option("--draw", help="Folder for annotated pictures; made when missing.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON line per picture on standard output.")]
+PathsArgument = Annotated[
+    list[Path], typer.Argument(metavar="PATH...", help="Picture files, or folders whose pictures are taken in order.")
+]
+
+
+@edge_app.callback()
+def _edge() -> None:
+    """Run a camera node."""
+
+
+@edge_app.command("run")
+def run_command(
+    config: Annotated[Path, typer.Option("--config", help="node.toml of this node.")],
+    check: Annotated[bool, typer.Option("--check", help="Only check the configuration and the model.")] = False,  # noqa: FBT002
+) -> None:
+    """Look, count and report until stopped (SIGTERM or Ctrl-C)."""
+    from edge.config import load_config
+    from edge.errors import EdgeError
+    from edge.node import Node
+
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    _log_to_stderr()
+    try:
+        loaded = load_config(config)
+        node = Node(loaded)
+    except EdgeError as error:
+        _say(str(error))
+        raise typer.Exit(2) from error
+    if check:
+        typer.echo(f"{config}: node {loaded.node_id}, {len(loaded.cameras)} camera(s), in order")
+        return
+    if not node.run(stopping):
+        raise typer.Exit(1)
+
+
+def detect_command(
+    paths: PathsArgument,
+    model: ModelOption = None,
+    conf: Annotated[
+        float | None, typer.Option("--conf", min=0.0, max=1.0, help="One confidence threshold in place of the card's.")
+    ] = None,
+    threads: ThreadsOption = 2,
+    as_json: JsonOption = False,  # noqa: FBT002
+    draw: DrawOption = None,
+) -> None:
+    """Find products, gaps and price tags in photographs."""
+    from edge.detect_pictures import detect_pictures
+
+    _finish(detect_pictures(paths, model, confidence=conf, threads_count=threads, as_json=as_json, draw_folder=draw))
+
+
+def count_command(
+    paths: PathsArgument,
+    calibration: Annotated[Path, typer.Option("--calibration", help="Calibration file of the camera.")],
+    model: ModelOption = None,
+    threads: ThreadsOption = 2,
+    as_json: JsonOption = False,  # noqa: FBT002
+    draw: DrawOption = None,
+) -> None:
+    """Count facings per zone in photographs of a calibrated camera, each photograph for itself."""
+    from edge.detect_pictures import count_pictures
+
+    _finish(count_pictures(paths, calibration, model, threads_count=threads, as_json=as_json, draw_folder=draw))
+
+
+def _finish(faults_count: int) -> None:
+    if faults_count:
+        raise typer.Exit(1)
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _log_to_stderr() -> None:
+    import structlog
+
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

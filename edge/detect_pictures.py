@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`facings detect` and `facings count`: photographs in, lines or a table and annotated pictures out.
+
+A picture that cannot be used costs one line on standard error; the others are still done.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from calibration.errors import CalibrationError
+from calibration.files import load_calibration
+from contract.counts import SightState
+from edge.detections import Detections
+from edge.detector import Detector
+from edge.drawing import Outline, annotated
+from edge.errors import EdgeError, PictureError
+from edge.frames import BgrImage
+from edge.model_file import shipped_model
+from edge.picture_file import picture_paths, read_picture
+from edge.place import Place
+from edge.smoothing import Outlook
+from edge.watcher import zone_outline
+
+Row = dict[str, Any]
+PictureWork = Callable[[Path, BgrImage], tuple[Row, Detections, list[Outline]]]
+
+
+def detect_pictures(
+    paths: list[Path],
+    onnx_file: Path | None,
+    *,
+    confidence: float | None,
+    threads_count: int,
+    as_json: bool,
+    draw_folder: Path | None,
+) -> int:
+    """Detect in every picture and print. Returns how many could not be used."""
+    detector = _detector(onnx_file, threads_count)
+    if detector is None:
+        return 1
+    thresholds = None if confidence is None else dict.fromkeys(detector.card.labels, confidence)
+
+    def work(path: Path, image_bgr: BgrImage) -> tuple[Row, Detections, list[Outline]]:
+        found = detector.detect(image_bgr, thresholds=thresholds)
+        return _detect_row(path, image_bgr, detector, found), found, []
+
+    def table(rows: list[Row]) -> Table:
+        shown = Table("image", "pixels", *detector.card.labels, title=detector.card.model_id)
+        for row in rows:
+            labels = [detection["label"] for detection in row["detections"]]
+            counts = [str(labels.count(label)) for label in detector.card.labels]
+            shown.add_row(row["image"], f"{row['width_px']} x {row['height_px']}", *counts)
+        return shown
+
+    return _run(paths, work, table, as_json=as_json, draw_folder=draw_folder)
+
+
+def count_pictures(
+    paths: list[Path],
+    calibration_file: Path,
+    onnx_file: Path | None,
+    *,
+    threads_count: int,
+    as_json: bool,
+    draw_folder: Path | None,
+) -> int:
+    """Count every picture's zones and print. Returns how many could not be used."""
+    try:
+        calibration = load_calibration(calibration_file)
+    except CalibrationError as error:
+        _complain(str(error))
+        return 1
+    detector = _detector(onnx_file, threads_count)
+    if detector is None:
+        return 1
+
+    def work(path: Path, image_bgr: BgrImage) -> tuple[Row, Detections, list[Outline]]:
+        try:
+            place = Place.of(calibration, (image_bgr.shape[1], image_bgr.shape[0]))
+        except CalibrationError as error:
+            raise PictureError(f"{path}: {error}") from error
+        found, readings = place.count(detector, image_bgr)
+        zones = []
+        outlines = []
+        for reading, (_, outline_px) in zip(readings, place.view.zone_polygons_px, strict=True):
+            outlines.append(zone_outline(outline_px, Outlook.of(reading)))
+            zone: Row = {"zone_id": reading.zone.zone_id, "sku": reading.zone.sku}
+            if reading.facings is None:
+                zone |= {"state": str(SightState.UNKNOWN), "reason": str(reading.reason)}
+            else:
+                zone |= {
+                    "state": str(SightState.SEEN),
+                    "facings_count": reading.facings.mode_count,
+                    "facings_mean_count": round(reading.facings.mean_count, 2),
+                    "gap_facings": round(reading.gap_facings, 2),
+                    "expected_facings_count": reading.zone.expected_facings_count,
+                }
+            zones.append(zone)
+        row = {"image": str(path), "model_id": detector.card.model_id, "calibration_id": calibration.calibration_id}
+        return {**row, "zones": zones}, found, outlines
+
+    def table(rows: list[Row]) -> Table:
+        shown = Table("image", "zone", "sku", "facings", "gaps", "expected", title=calibration.calibration_id)
+        for row in rows:
+            for zone in row["zones"]:
+                facings = str(zone["facings_count"]) if "facings_count" in zone else f"unknown: {zone['reason']}"
+                gaps, expected = zone.get("gap_facings", ""), zone.get("expected_facings_count", "")
+                shown.add_row(row["image"], zone["zone_id"], zone["sku"], facings, str(gaps), str(expected))
+        return shown
+
+    return _run(paths, work, table, as_json=as_json, draw_folder=draw_folder)
+
+
+def _run(
+    paths: list[Path],
+    work: PictureWork,
+    table: Callable[[list[Row]], Table],
+    *,
+    as_json: bool,
+    draw_folder: Path | None,
+) -> int:
+    pictures = picture_paths(paths)
+    faults_count = 0
+    rows: list[Row] = []
+    if draw_folder is not None:
+        try:
+            draw_folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            _complain(f"{draw_folder}: cannot be made ({error.strerror})")
+            return 1
+    if not pictures:
+        _complain("no pictures in " + ", ".join(map(str, paths)))
+        return 1
+    errors_console = Console(stderr=True)
+    quiet = len(pictures) == 1 or not errors_console.is_terminal
+    for path in track(pictures, "looking", console=errors_console, disable=quiet, transient=True):
+        try:
+            image_bgr = read_picture(path)
+            row, found, outlines = work(path, image_bgr)
+            if draw_folder is not None:
+                _write(draw_folder / f"{path.stem}.jpg", annotated(image_bgr, found, outlines))
+        except EdgeError as error:
+            _complain(str(error))
+            faults_count += 1
+            continue
+        if as_json:
+            sys.stdout.write(json.dumps(row) + "\n")
+            sys.stdout.flush()
+        else:
+            rows.append(row)
+    if rows:
+        Console().print(table(rows))
+    return faults_count
+
+
+def _detect_row(path: Path, image_bgr: BgrImage, detector: Detector, found: Detections) -> Row:
+    height_px, width_px = image_bgr.shape[:2]
+    return {
+        "image": str(path),
+        "width_px": width_px,
+        "height_px": height_px,
+        "model_id": detector.card.model_id,
+        "detections": [
+            {
+                "xyxy_px": [round(float(side), 2) for side in found.xyxy_px[index]],
+                "confidence": round(float(found.confidence[index]), 5),
+                "label": str(found.label_of(index)),
+            }
+            for index in range(len(found))
+        ],
+    }
+
+
+def _detector(onnx_file: Path | None, threads_count: int) -> Detector | None:
+    try:
+        return Detector(onnx_file or shipped_model(), threads_count=threads_count)
+    except EdgeError as error:
+        _complain(str(error))
+        return None
+
+
+def _write(path: Path, image_bgr: BgrImage) -> None:
+    encoded = cv2.imencode(".jpg", image_bgr, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+    try:
+        path.write_bytes(encoded)
+    except OSError as error:
+        raise PictureError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(text + "\n")
