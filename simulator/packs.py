@@ -19,7 +19,7 @@ from simulator.faces import draw_face
 from simulator.printing import Colour, Picture, fine_print, hsv, luminance
 from simulator.scene import PackShape, PackStyle
 
-LONG_SIDE_PX = 208
+LONG_SIDE_PX = 192
 _ROUND: tuple[PackShape, ...] = ("bottle", "can", "cup", "jar")
 
 
@@ -111,15 +111,19 @@ def _rectangle() -> Picture:
     return np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float64)
 
 
-def _turn_colours(face: Picture, brand_seed: int) -> Picture:
+@lru_cache(maxsize=4096)
+def brand_matrix(brand_seed: int) -> Picture:
+    """The 3x3 matrix by which a brand turns the hue, saturation and value of its artwork (BGR); 0 leaves it as printed."""
     if brand_seed == 0:
-        return face
+        return np.eye(3)
     rng = np.random.default_rng(brand_seed)
-    turned = cv2.cvtColor(face, cv2.COLOR_BGR2HSV)
-    turned[..., 0] = (turned[..., 0].astype(np.int16) + int(rng.integers(0, 180))) % 180
-    turned[..., 1] = cv2.convertScaleAbs(turned[..., 1], alpha=rng.uniform(0.55, 1.1))
-    turned[..., 2] = cv2.convertScaleAbs(turned[..., 2], alpha=rng.uniform(0.75, 1.05))
-    return cv2.cvtColor(turned, cv2.COLOR_HSV2BGR)
+    turn = rng.normal(0, 0.22) if rng.random() < 0.8 else rng.uniform(-np.pi, np.pi)
+    third, cos, sin = 1 / 3, np.cos(turn), np.sin(turn) / np.sqrt(3)
+    spin = np.full((3, 3), third * (1 - cos)) + np.eye(3) * cos
+    spin += np.array([[0, sin, -sin], [-sin, 0, sin], [sin, -sin, 0]])
+    saturation = rng.uniform(0.7, 1.25)
+    grey = np.tile([0.114, 0.587, 0.299], (3, 1))
+    return rng.uniform(0.75, 1.05) * ((saturation * np.eye(3) + (1 - saturation) * grey) @ spin)
 
 
 def _bottle(face: Picture, mask: Picture, profile: list[tuple[float, float]], rng: Generator) -> Picture:
@@ -211,6 +215,8 @@ def _blister(face: Picture, rng: Generator) -> Picture:
 
 def _side_of(face: Picture, ground: Colour, width: int, rng: Generator) -> Picture:
     height = face.shape[0]
+    if width < 12:  # noqa: PLR2004 - these shapes show no side
+        return np.zeros((2, 2, 3), np.uint8)
     side = np.empty((height, width, 3), np.uint8)
     edge = face[:, :2].mean(axis=(0, 1))
     side[:] = edge if rng.random() < 0.7 else ground
@@ -242,23 +248,26 @@ def _front_px(style: PackStyle) -> tuple[int, int]:
     return max(24, round(style.width_mm * scale)), max(24, round(style.height_mm * scale))
 
 
-@lru_cache(maxsize=700)
-def _printed(style: PackStyle) -> tuple[Picture, Colour]:
-    width, height = _front_px(style)
-    face, palette = draw_face(style.face_seed, width, height, style.layout)
-    return _turn_colours(face, style.brand_seed), palette.ground
-
-
-@lru_cache(maxsize=900)
 def pack_art(style: PackStyle, variant: int = 0) -> PackArt:
-    """Textures of a style. Bags of one style differ by `variant` in how they are crumpled."""
-    rng = np.random.default_rng((style.face_seed, style.brand_seed, 77, variant))
-    printed, ground = _printed(style)
-    face = printed.copy()
+    """Textures of a style, before the brand's colours. Bags of one style differ by `variant` in how they are crumpled.
+
+    Art depends on proportions only, so a style and its scaled twin share it.
+    """
+    width_mm = round(style.width_mm / style.height_mm, 3)
+    depth_mm = round(style.depth_mm / style.height_mm, 3)
+    crumple = variant % 2 if style.shape == "bag" else 0
+    return _art(PackStyle(style.shape, width_mm, 1.0, depth_mm, style.face_seed, 0, style.layout), crumple)
+
+
+@lru_cache(maxsize=1500)
+def _art(style: PackStyle, variant: int) -> PackArt:
+    rng = np.random.default_rng((style.face_seed, 77, variant))
+    face, palette = draw_face(style.face_seed, *_front_px(style), style.layout)
+    ground = palette.ground
     height, width = face.shape[:2]
     outline, mask = _rectangle(), None
     if style.shape in ("bottle", "can", "cup", "jar", "tube"):
-        shape_rng = np.random.default_rng((style.face_seed, style.brand_seed, 5))
+        shape_rng = np.random.default_rng((style.face_seed, 5))
         profile = _profile(style.shape, shape_rng)
         mask, outline = _silhouette(profile, width, height)
         face = _bottle(face, mask, profile, shape_rng) if style.shape == "bottle" else _capped(face, style.shape, shape_rng)
@@ -277,8 +286,10 @@ def pack_art(style: PackStyle, variant: int = 0) -> PackArt:
             roof = int(height * 0.16)
             lit[:roof] = (lit[:roof] * 0.78).astype(np.uint8)
             lit[: roof // 3] = np.clip(lit[: roof // 3] * 1.35, 0, 255).astype(np.uint8)
-    side = _side_of(face, ground, max(12, min(120, round(style.depth_mm / style.height_mm * height))), rng)
     is_round = style.shape in _ROUND
+    thin = is_round or style.shape in ("bag", "blister", "tube")
+    side_px = 2 if thin else max(12, min(72, round(style.depth_mm / style.height_mm * height * 0.6)))
+    side = _side_of(face, ground, side_px, rng)
     if is_round:
         top = _lid(face, style.shape, rng)
     else:
@@ -308,26 +319,29 @@ _LAYOUTS_OF: dict[PackShape, tuple[str, ...]] = {
     "tube": ("plain", "centre", "drink"),
 }
 FACE_POOL = 4000
-"""Random scenes draw artwork from this many seeds, so that a long run meets its cache."""
+SKUS_PER_SHAPE: dict[PackShape, int] = {"box": 1400, "bag": 350, "bottle": 250}
+"""Random scenes draw from this many made-up SKUs of a shape (else 130), in any size and brand colour, so that art is cached."""
 
 
 def random_style(rng: Generator, shape: PackShape, height_mm: float | None = None) -> PackStyle:
     """A made-up SKU of a shape; `height_mm` keeps its proportions near those of the trade."""
     (w0, w1), (h0, h1), (d0, d1) = _SIZES[shape]
+    brand_seed = int(rng.integers(1, 4000)) if rng.random() < 0.65 else 0  # noqa: PLR2004 - the rest as printed
+    sku = int(rng.integers(SKUS_PER_SHAPE.get(shape, 130)))
+    rng = np.random.default_rng((sku, list(_SIZES).index(shape)))
     width, height, depth = rng.uniform(w0, w1), rng.uniform(h0, h1), rng.uniform(d0, d1)
     if height_mm is not None:
-        scale = height_mm / height
-        width, height, depth = width * scale, height_mm, depth * scale
+        width, height, depth = width * height_mm / height, height_mm, depth * height_mm / height
     if shape in _ROUND:
         depth = width
     layouts = _LAYOUTS_OF.get(shape, ("",))
     return PackStyle(
         shape=shape,
-        width_mm=round(float(width), 1),
-        height_mm=round(float(height), 1),
-        depth_mm=round(float(max(depth, 6)), 1),
+        width_mm=float(width),
+        height_mm=float(height),
+        depth_mm=float(depth),
         face_seed=int(rng.integers(FACE_POOL)),
-        brand_seed=int(rng.integers(0, 8)),
+        brand_seed=brand_seed,
         layout=str(layouts[int(rng.integers(len(layouts)))]),
     )
 

@@ -7,6 +7,7 @@ so a warp of a small region paints it exactly.
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias
 
 import cv2
@@ -18,15 +19,16 @@ from simulator.scene import View
 
 Array: TypeAlias = NDArray[Any]
 NEAR_MM = 60.0
+_LEAST_PX = 0.6
 _UNIT = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 
 
 class Painter:
-    """Holds the picture `canvas` (h, w, 3) and `owner` (h, w) int32: which id was painted last at each pixel (0 none)."""
+    """Holds the picture `canvas` (h, w, 4), whose fourth channel means nothing, and `owner` (h, w) int32: which id was painted last at each pixel (0 none)."""
 
     def __init__(self, view: View, ground: Array) -> None:
         self.width_px, self.height_px = view.image_wh_px
-        self.canvas = ground
+        self.canvas = cv2.cvtColor(ground, cv2.COLOR_BGR2BGRA)
         self.owner = np.zeros((self.height_px, self.width_px), np.int32)
         self.matrix = camera_matrix(view)
         self.eye = np.array(view.position_mm, np.float64)
@@ -61,19 +63,28 @@ class Painter:
         down: Array,
         gain: float = 1.0,
         owner: int | None = 0,
+        colours: Array | None = None,
     ) -> int:
-        """Paint one rectangle; answer how many pixels it covered. `owner` None leaves the record of visibility alone."""
+        """Paint one rectangle; answer how many pixels it covered. `owner` None leaves the record of visibility alone.
+
+        `colours` is a 3x3 matrix on BGR.
+        """
         corners = self.corners_px(origin, across, down)
         clipped = corners if corners is not None else self._clipped_px(origin, across, down)
         if clipped is None:
             return 0
-        low = np.floor(clipped.min(axis=0) - 1)
-        high = np.ceil(clipped.max(axis=0) + 1)
-        x0, y0 = max(0, int(max(low[0], 0))), max(0, int(max(low[1], 0)))
-        x1, y1 = int(min(high[0], self.width_px)), int(min(high[1], self.height_px))
+        (left, top), (right, bottom) = clipped.min(axis=0).tolist(), clipped.max(axis=0).tolist()
+        if right - left < _LEAST_PX or bottom - top < _LEAST_PX:
+            return 0
+        x0, y0 = int(max(left - 1, 0)), int(max(top - 1, 0))
+        x1, y1 = int(min(right + 2, self.width_px)), int(min(bottom + 2, self.height_px))
         if x1 <= x0 or y1 <= y0:
             return 0
         texture = self._level(levels, clipped, partial=corners is None)
+        if colours is not None:
+            mix = np.eye(4)
+            mix[:3, :3] = colours * gain
+            texture, gain = cv2.transform(texture, mix), 1.0
         height, width = texture.shape[:2]
         spread = self.matrix @ np.array(
             [
@@ -97,24 +108,24 @@ class Painter:
         """The coarsest texture that is still as fine as the picture."""
         if partial or len(levels) == 1:
             return levels[0]
-        edges = np.abs(np.diff(corners, axis=0))
-        reach = np.hypot(edges[:, 0], edges[:, 1])
-        across_px, down_px = max(float(reach[0]), 1.0), max(float(reach[1]), 1.0)
+        (x0, y0), (x1, y1), (x2, y2) = corners[:3].tolist()
+        across_px, down_px = max(math.hypot(x1 - x0, y1 - y0), 1.0), max(math.hypot(x2 - x1, y2 - y1), 1.0)
         height, width = levels[0].shape[:2]
         shrink = min(width / across_px, height / down_px)
-        return levels[int(np.clip(np.floor(np.log2(max(shrink, 1.0)) + 0.35), 0, len(levels) - 1))]
+        return levels[min(int(math.log2(max(shrink, 1.0)) + 0.35), len(levels) - 1)]
 
     def _blend(self, patch: Array, x0: int, y0: int, gain: float, owner: int | None) -> int:
         target = self.canvas[y0 : y0 + patch.shape[0], x0 : x0 + patch.shape[1]]
-        alpha = patch[..., 3]
-        colour = patch[..., :3]
-        if gain != 1.0:
-            colour = cv2.convertScaleAbs(colour, alpha=gain)
+        alpha = cv2.extractChannel(patch, 3)
         keep = cv2.bitwise_not(alpha)
-        kept = cv2.multiply(target, cv2.merge([keep, keep, keep]), scale=1 / 255)
-        cv2.add(kept, np.ascontiguousarray(colour), dst=kept)
-        target[:] = kept
-        solid = alpha > 127  # noqa: PLR2004 - half covered
-        if owner is not None:
-            self.owner[y0 : y0 + patch.shape[0], x0 : x0 + patch.shape[1]][solid] = owner
-        return int(np.count_nonzero(solid))
+        kept = cv2.multiply(target, cv2.merge([keep, keep, keep, keep]), scale=1 / 255)
+        if gain == 1.0:
+            cv2.add(kept, patch, dst=target)
+        else:
+            cv2.scaleAdd(patch, gain, kept, dst=target)
+        if owner is None:
+            return 0
+        _, solid = cv2.threshold(alpha, 127, 255, cv2.THRESH_BINARY)
+        window = self.owner[y0 : y0 + patch.shape[0], x0 : x0 + patch.shape[1]]
+        np.copyto(window, owner, where=solid.view(np.bool_))
+        return int(cv2.countNonZero(solid))

@@ -18,7 +18,8 @@ Picture: TypeAlias = NDArray[Any]
 Colour: TypeAlias = tuple[int, int, int]
 
 SCRIPTS = ("latin", "latin", "latin", "kanji", "kana", "thai", "arabic", "hangul", "devanagari")
-_ONSETS = "b c d f g k l m n p r s t v z br ch cl dr fl gr kr pl pr sh st tr".split()
+_LINES_PER_SCRIPT = 160
+_ONSETS = "b c d f g k l m n p r s t v z br ch cl dr fl gr kr pl pr st tr".split()
 _NUCLEI = "a e i o u a e o ai ea io ou".split()
 _CODAS = ["", "", "", "n", "r", "s", "l", "x", "m", "ck", "tt"]
 
@@ -47,7 +48,7 @@ def luminance(colour: Colour) -> float:
 
 def make_palette(rng: Generator) -> Palette:
     """Inks that go together the way packaging does: vivid, pastel, white, dark, kraft or black with gold."""
-    hue = float(rng.choice([0.0, 0.02, 0.97, 0.08, 0.13, 0.15, 0.3, 0.38, 0.5, 0.56, 0.6, 0.64, 0.75, 0.85, 0.92]))
+    hue = float(rng.choice([0.0, 0.0, 0.02, 0.98, 0.07, 0.12, 0.14, 0.15, 0.33, 0.4, 0.56, 0.6, 0.62, 0.65, 0.77, 0.92]))
     hue += float(rng.normal(0, 0.02))
     other = hue + float(rng.choice([0.5, 0.33, 0.12, -0.12, 0.6, 0.0]))
     mood = rng.random()
@@ -157,6 +158,13 @@ def _glyph(canvas: Picture, x: int, em: int, script: str, rng: Generator) -> Non
 
 def script_mask(rng: Generator, script: str, height_px: int, glyph_count: int) -> Picture:
     """Coverage mask of a line in a made-up script that has the stroke density of a real one."""
+    return _script_line(script, height_px, glyph_count, int(rng.integers(_LINES_PER_SCRIPT)))
+
+
+
+@lru_cache(maxsize=6000)
+def _script_line(script: str, height_px: int, glyph_count: int, seed: int) -> Picture:
+    rng = np.random.default_rng((seed, glyph_count))
     if script == "latin":
         words = " ".join(made_up_word(rng) for _ in range(1 if glyph_count < 9 else 2))
         return text_mask(words, height_px, int(rng.integers(0, 1 + max(1, height_px // 12))))

@@ -111,7 +111,7 @@ def _furniture(
         plans.append(RowPlan(style=style, facing_mm=row_facing, tiers=tiers))
         y_mm += clearance + rail_mm * float(rng.uniform(0.8, 1.1))
     back: BackKind = _pick(rng, style.backs)  # type: ignore[assignment]
-    bay_w = width_mm * float(rng.choice([0.6, 0.85, 1.0, 1.25, 1.5], p=[0.1, 0.2, 0.2, 0.3, 0.2]))
+    bay_w = width_mm * float(rng.choice([0.6, 0.85, 1.0, 1.3, 1.7], p=[0.06, 0.14, 0.2, 0.3, 0.3]))
     bay_w = min(bay_w, _MOST_FACINGS / len(rows) * facing_mm * 0.7)
     bay = Bay(
         width_mm=bay_w,
@@ -262,27 +262,28 @@ def _props(rng: Generator, bay: Bay, view: View) -> tuple[Prop, ...]:
 def _light(rng: Generator, style: StoreStyle) -> Light:
     dark = rng.random() < style.dark
     return Light(
-        ambient=float(rng.uniform(0.55, 0.9) if dark else rng.uniform(0.8, 1.15)),
-        row_shadow=float(rng.uniform(0.3, 0.75) if dark else rng.uniform(0.05, 0.55)),
-        falloff_mm=float(rng.uniform(90, 260) if dark else rng.uniform(180, 800)),
-        slope_x=float(rng.normal(0, 0.2)),
-        slope_y=float(rng.normal(0.0, 0.25)),
+        ambient=float(rng.uniform(0.7, 1.0) if dark else rng.uniform(0.88, 1.15)),
+        row_shadow=float(rng.uniform(0.3, 0.75) if dark else rng.uniform(0.0, 0.5)),
+        falloff_mm=float(rng.uniform(140, 350) if dark else rng.uniform(220, 900)),
+        slope_x=float(rng.normal(0, 0.15)),
+        slope_y=float(rng.normal(0.0, 0.18)),
         spot_seed=int(rng.integers(1 << 30)),
         spots=int(rng.integers(0, 4)),
     )
 
 
 def _look(rng: Generator, facing_px: float) -> CameraLook:
-    cast = rng.normal(0, 0.05, 3)
+    cast = rng.normal(0, 0.045, 3)
+    wild = float(rng.choice([1.0, 2.2], p=[0.8, 0.2]))
     look = CameraLook(
         blur_px=float(rng.choice([0.0, 0.5, 0.8, 1.3], p=[0.35, 0.35, 0.2, 0.1])),
         noise_sigma=float(rng.choice([0.0, 2.0, 5.0, 10.0], p=[0.3, 0.4, 0.2, 0.1])),
         jpeg_quality=int(rng.integers(35, 97)) if rng.random() < 0.7 else 0,
-        gain=float(np.exp(rng.normal(0.0, 0.18))),
-        gamma=float(np.exp(rng.normal(0, 0.18))),
+        gain=float(np.exp(rng.normal(0.06, 0.11 * wild))),
+        gamma=float(np.exp(rng.normal(-0.05, 0.1 * wild))),
         balance_bgr=(float(1 + cast[0]), float(1 + cast[1] * 0.5), float(1 + cast[2])),
-        contrast=float(rng.uniform(0.75, 1.2)),
-        saturation=float(rng.uniform(0.45, 1.2)),
+        contrast=float(rng.uniform(0.85, 1.2)),
+        saturation=float(rng.uniform(0.7, 1.35) if rng.random() < 0.85 else rng.uniform(0.0, 0.7)),
         vignette=float(rng.uniform(0, 0.45)) if rng.random() < 0.5 else 0.0,
         sharpen=float(rng.uniform(0.2, 1.2)) if rng.random() < 0.3 else 0.0,
         glass_seed=int(rng.integers(1, 1 << 30)) if rng.random() < 0.12 else 0,

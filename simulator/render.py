@@ -27,7 +27,7 @@ from simulator.fixtures import (
     textures_of_row,
 )
 from simulator.look import apply_look, light_map
-from simulator.packs import pack_art, with_alpha
+from simulator.packs import brand_matrix, pack_art, with_alpha
 from simulator.painter import Painter
 from simulator.printing import hsv
 from simulator.projection import distort, project, undistort_maps
@@ -115,7 +115,7 @@ class _Drawing:
         return len(self.claims) + 1
 
     def pack(self, pack: PlacedPack) -> None:
-        art = pack_art(pack.style, pack.variant % 3 if pack.style.shape == "bag" else 0)
+        art, colours = pack_art(pack.style, pack.variant), brand_matrix(pack.style.brand_seed)
         gain = self.gain_at(pack.z_mm) * pack.brightness
         right, up, out = _axes(pack)
         corner, across, down = front_rectangle(pack)
@@ -125,19 +125,19 @@ class _Drawing:
             if self.eye[1] > pack.y_mm + pack.style.height_mm:
                 half = across * 0.5
                 rim = (corner + half) + np.array([0.0, 0.0, -1.0]) * pack.style.depth_mm / 2 * 0.8
-                paint(art.front, corner, across, down, gain, self.next_id())
-                paint(art.top, rim - half * 0.8, across * 0.8, np.array([0, 0, 0.8 * pack.style.depth_mm]), gain, None)
+                paint(art.front, corner, across, down, gain, self.next_id(), colours)
+                paint(art.top, rim - half * 0.8, across * 0.8, np.array([0, 0, 0.8 * pack.style.depth_mm]), gain, None, colours)
         elif pack.style.shape not in ("bag", "blister", "tube"):
             middle = corner + across / 2 + down / 2 - depth / 2
             seen = self.eye - middle
             if seen @ right > pack.style.width_mm / 2:
-                paint(art.side, corner + across, -depth, down, gain * 0.72)
+                paint(art.side, corner + across, -depth, down, gain * 0.72, 0, colours)
             elif -seen @ right > pack.style.width_mm / 2:
-                paint(art.side, corner - depth, depth, down, gain * 0.66)
+                paint(art.side, corner - depth, depth, down, gain * 0.66, 0, colours)
             if seen @ up > pack.style.height_mm / 2:
-                paint(art.top, corner - depth, across, depth, gain * 0.92)
+                paint(art.top, corner - depth, across, depth, gain * 0.92, 0, colours)
         outline = project(self.scene.view, corner + art.outline_uv[:, :1] * across + art.outline_uv[:, 1:] * down)
-        covered = paint(art.front, corner, across, down, gain, self.next_id())
+        covered = paint(art.front, corner, across, down, gain, self.next_id(), colours)
         if self.painter.corners_px(corner, across, down) is not None:
             self.claim("product", outline, covered, pack.depth_index, pack.ref_id)
 
@@ -296,9 +296,9 @@ def _surround(scene: Scene) -> Array:
     wall = np.full((height, width, 3), hsv(rng.random(), rng.uniform(0, 0.2), rng.uniform(0.1, 0.95)), np.uint8)
     if rng.random() < 0.6:
         cells = int(rng.integers(3, 12))
-        rough = rng.integers(0, 255, (cells, cells, 3)).astype(np.uint8)
-        blur = cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)
-        wall = cv2.addWeighted(wall, 0.5, blur, 0.5, 0)
+        rough = (rng.integers(0, 255, (cells, cells, 1)) * 0.75 + rng.integers(0, 64, (cells, cells, 3))).astype(np.uint8)
+        way = cv2.INTER_CUBIC if rng.random() < 0.6 else cv2.INTER_NEAREST
+        wall = cv2.addWeighted(wall, 0.5, cv2.resize(rough, (width, height), interpolation=way), 0.5, 0)
     return wall
 
 
@@ -408,7 +408,7 @@ def render_scene(scene: Scene, rng: Generator) -> RenderedView:
     """Draw a scene. `rng` feeds the sensor's noise only: equal scenes and equal generators give equal pixels."""
     drawing = _Drawing(scene)
     drawing.draw()
-    canvas = drawing.painter.canvas
+    canvas = cv2.cvtColor(drawing.painter.canvas, cv2.COLOR_BGRA2BGR)
     if scene.hand_seed:
         _hand(canvas, drawing.painter.owner, scene.hand_seed)
     width, height = scene.view.image_wh_px

@@ -54,7 +54,7 @@ class _Filler:
         height = min(self.plan.facing_mm * min(max(spread, 0.5), 1.5), self.row.clearance_mm / self.plan.tiers * 0.97)
         style = random_style(self.rng, shape, height)
         if self.store.layout:
-            narrow = height * float(self.rng.uniform(0.5, 0.68))
+            narrow = height * (0.52 + 0.05 * (style.face_seed % 4))
             style = replace(style, layout=self.store.layout, width_mm=narrow, depth_mm=height * 0.26)
         return style
 
