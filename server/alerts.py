@@ -52,9 +52,9 @@ def open_alert(
             opened_at=now,
             picture_id=_picture_id(connection, discrepancy, now),
             **_content(discrepancy, now),
-        )
-    )
-    if opened.rowcount != 1:
+        ).returning(tables.alert.c.alert_id)
+    ).scalar_one_or_none()
+    if opened is None:
         return None
     return _record(connection, alert_id, Change.OPENED, now, notices, tell=True)
 
