@@ -251,6 +251,24 @@ def _burst(canvas: Picture, rng: Generator, palette: Palette) -> None:
     stamp(canvas, fit(text_mask(caption, 24, 1), r * 1.5, r), (cx, cy), contrast_on(colour, palette, rng))
 
 
+def _details(canvas: Picture, rng: Generator, palette: Palette) -> None:
+    """Offers, seals, claims and small print scattered over a face."""
+    height, width = canvas.shape[:2]
+    if rng.random() < 0.5:
+        _burst(canvas, rng, palette)
+    for x, y, w, h in rng.random((int(rng.integers(0, 4)), 4)):
+        x0, y0 = int(x * width * 0.8), int(y * height * 0.9)
+        x1, y1 = min(width - 1, x0 + int((0.15 + 0.4 * w) * width)), min(height - 1, y0 + int((0.04 + 0.12 * h) * height))
+        if y1 - y0 < 6 or x1 - x0 < 8:  # noqa: PLR2004 - no room for print
+            continue
+        plate = (palette.light, palette.accent, palette.second, palette.ink)[rng.integers(4)]
+        if rng.random() < 0.5:
+            cv2.rectangle(canvas, (x0, y0), (x1, y1), plate, -1)
+            fine_print(canvas, (x0 + 2, y0 + 1, x1 - 1, y1), rng, contrast_on(plate, palette, rng), 5)
+        else:
+            fine_print(canvas, (x0, y0, x1, y1), rng, plate, 5)
+
+
 def _notes(canvas: Picture, rng: Generator, palette: Palette, y: float) -> None:
     height, width = canvas.shape[:2]
     script = SCRIPTS[rng.integers(len(SCRIPTS))]
@@ -268,8 +286,7 @@ def _layout_food(canvas: Picture, rng: Generator, palette: Palette) -> None:
     _logo(canvas, rng, palette, (width / 2, height * rng.uniform(0.16, 0.28)), (width * rng.uniform(0.6, 0.98), height * rng.uniform(0.15, 0.32)))
     _notes(canvas, rng, palette, height * (top - 0.03))
     _notes(canvas, rng, palette, height * 0.95)
-    if rng.random() < 0.5:
-        _burst(canvas, rng, palette)
+    _details(canvas, rng, palette)
 
 
 def _layout_centre(canvas: Picture, rng: Generator, palette: Palette) -> None:
@@ -278,8 +295,7 @@ def _layout_centre(canvas: Picture, rng: Generator, palette: Palette) -> None:
     _logo(canvas, rng, palette, (width / 2, height * rng.uniform(0.35, 0.6)), (width * rng.uniform(0.7, 1.0), height * rng.uniform(0.2, 0.4)))
     for y in rng.uniform(0.05, 0.95, int(rng.integers(1, 4))):
         _notes(canvas, rng, palette, height * y)
-    if rng.random() < 0.5:
-        _burst(canvas, rng, palette)
+    _details(canvas, rng, palette)
 
 
 def _layout_full_photo(canvas: Picture, rng: Generator, palette: Palette) -> None:

@@ -129,7 +129,7 @@ def back_panel(kind: BackKind, colour: Colour, seed: int) -> tuple[Picture, ...]
         for y in range(0, 512, int(rng.integers(30, 60))):
             panel[y : y + 5] = (panel[y : y + 5] * 0.35).astype(np.uint8)
     elif kind == "mesh":
-        panel[:] = tuple(int(c * 0.22) for c in colour)
+        panel[:] = tuple(int(c * rng.uniform(0.15, 0.35)) for c in colour)
         x = 0
         while x < 512:
             span = int(rng.integers(30, 110))
@@ -137,7 +137,7 @@ def back_panel(kind: BackKind, colour: Colour, seed: int) -> tuple[Picture, ...]
                 face, _ = draw_face(int(rng.integers(4000)), 64, 96)
                 face = cv2.resize(face, (span, 110), interpolation=cv2.INTER_AREA)
                 patch = panel[y + 14 : y + 124, x : x + span]
-                patch[:] = (face[: patch.shape[0], : patch.shape[1]] * rng.uniform(0.12, 0.5)).astype(np.uint8)
+                patch[:] = (face[: patch.shape[0], : patch.shape[1]] * rng.uniform(0.25, 0.85)).astype(np.uint8)
             x += span
         panel = cv2.GaussianBlur(panel, (0, 0), 1.6)
         pitch = int(rng.integers(16, 30))

@@ -112,7 +112,7 @@ class Painter:
         across_px, down_px = max(math.hypot(x1 - x0, y1 - y0), 1.0), max(math.hypot(x2 - x1, y2 - y1), 1.0)
         height, width = levels[0].shape[:2]
         shrink = min(width / across_px, height / down_px)
-        return levels[min(int(math.log2(max(shrink, 1.0)) + 0.35), len(levels) - 1)]
+        return levels[min(int(math.log2(max(shrink, 1.0)) + 0.15), len(levels) - 1)]
 
     def _blend(self, patch: Array, x0: int, y0: int, gain: float, owner: int | None) -> int:
         target = self.canvas[y0 : y0 + patch.shape[0], x0 : x0 + patch.shape[1]]

@@ -21,7 +21,7 @@ SCRIPTS = ("latin", "latin", "latin", "kanji", "kana", "thai", "arabic", "hangul
 _LINES_PER_SCRIPT = 160
 _ONSETS = "b c d f g k l m n p r s t v z br ch cl dr fl gr kr pl pr st tr".split()
 _NUCLEI = "a e i o u a e o ai ea io ou".split()
-_CODAS = ["", "", "", "n", "r", "s", "l", "x", "m", "ck", "tt"]
+_CODAS = ["", "", "", "n", "r", "s", "l", "m", "nd", "lo"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from simulator.scene import (
 )
 from simulator.store_styles import STORE_STYLES, StoreStyle
 
-_MOST_FACINGS = 260
+_MOST_FACINGS = 300
 
 
 def random_scene(rng: Generator, image_wh_px: tuple[int, int]) -> Scene:
@@ -111,7 +111,7 @@ def _furniture(
         plans.append(RowPlan(style=style, facing_mm=row_facing, tiers=tiers))
         y_mm += clearance + rail_mm * float(rng.uniform(0.8, 1.1))
     back: BackKind = _pick(rng, style.backs)  # type: ignore[assignment]
-    bay_w = width_mm * float(rng.choice([0.6, 0.85, 1.0, 1.3, 1.7], p=[0.06, 0.14, 0.2, 0.3, 0.3]))
+    bay_w = width_mm * float(rng.choice([0.6, 0.85, 1.0, 1.3, 1.7], p=[0.04, 0.1, 0.16, 0.32, 0.38]))
     bay_w = min(bay_w, _MOST_FACINGS / len(rows) * facing_mm * 0.7)
     bay = Bay(
         width_mm=bay_w,
@@ -276,21 +276,21 @@ def _look(rng: Generator, facing_px: float) -> CameraLook:
     cast = rng.normal(0, 0.045, 3)
     wild = float(rng.choice([1.0, 2.2], p=[0.8, 0.2]))
     look = CameraLook(
-        blur_px=float(rng.choice([0.0, 0.5, 0.8, 1.3], p=[0.35, 0.35, 0.2, 0.1])),
+        blur_px=float(rng.choice([0.0, 0.5, 0.8, 1.3], p=[0.6, 0.25, 0.1, 0.05])),
         noise_sigma=float(rng.choice([0.0, 2.0, 5.0, 10.0], p=[0.3, 0.4, 0.2, 0.1])),
         jpeg_quality=int(rng.integers(35, 97)) if rng.random() < 0.7 else 0,
         gain=float(np.exp(rng.normal(0.06, 0.11 * wild))),
         gamma=float(np.exp(rng.normal(-0.05, 0.1 * wild))),
         balance_bgr=(float(1 + cast[0]), float(1 + cast[1] * 0.5), float(1 + cast[2])),
-        contrast=float(rng.uniform(0.85, 1.2)),
-        saturation=float(rng.uniform(0.7, 1.35) if rng.random() < 0.85 else rng.uniform(0.0, 0.7)),
+        contrast=float(rng.uniform(0.95, 1.35)),
+        saturation=float(rng.uniform(0.85, 1.5) if rng.random() < 0.85 else rng.uniform(0.0, 0.7)),
         vignette=float(rng.uniform(0, 0.45)) if rng.random() < 0.5 else 0.0,
-        sharpen=float(rng.uniform(0.2, 1.2)) if rng.random() < 0.3 else 0.0,
+        sharpen=float(rng.uniform(0.3, 1.6)) if rng.random() < 0.55 else 0.0,
         glass_seed=int(rng.integers(1, 1 << 30)) if rng.random() < 0.12 else 0,
     )
     if rng.random() < 0.08:
         look = replace(look, motion_px=float(rng.uniform(2, 0.06 * facing_px + 4)), motion_deg=float(rng.uniform(0, 180)))
-    if rng.random() < 0.2 and facing_px > 40:  # noqa: PLR2004 - smaller facings would melt
+    if rng.random() < 0.12 and facing_px > 40:  # noqa: PLR2004 - smaller facings would melt
         look = replace(look, downscale=float(rng.uniform(0.45, 0.9)))
     return look
 

@@ -37,6 +37,7 @@ Array: TypeAlias = NDArray[Any]
 BoxLabel: TypeAlias = Literal["product", "gap", "price_tag"]
 IGNORE_BELOW_FRACTION = 0.25
 """Boxes less visible than this help nobody: training leaves them out."""
+_TOO_DARK = 11.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class _Drawing:
         self.eye = self.painter.eye
 
     def gain_at(self, z_mm: float) -> float:
-        return float(max(0.12, np.exp(min(0.0, z_mm) / self.scene.light.falloff_mm)))
+        return float(max(0.2, np.exp(min(0.0, z_mm) / self.scene.light.falloff_mm)))
 
     def claim(self, label: BoxLabel, outline_px: Array, covered_px: int, depth_index: int, ref_id: str) -> None:
         self.claims[len(self.claims) + 1] = _Claim(label, outline_px, covered_px, depth_index, ref_id)
@@ -199,7 +200,7 @@ class _Drawing:
         tile = max(1, round(bay.width_mm / 1000))
         levels = texture_of_back(bay)
         width = bay.width_mm / tile
-        gain = max(0.3, self.gain_at(-bay.depth_mm))
+        gain = max(0.42, self.gain_at(-bay.depth_mm))
         for i in range(tile):
             start = corner + [i * width, 0.0, 0.0]
             self.painter.paint(levels, start, np.array([width + 1, 0.0, 0.0]), np.array([0.0, -bay.height_mm, 0.0]), gain)
@@ -380,8 +381,8 @@ def _boxes(drawing: _Drawing) -> list[TrueBox]:
     return boxes
 
 
-def _gap_boxes(drawing: _Drawing) -> list[TrueBox]:
-    """Gaps have no paint of their own: their share is what no front pack and no tag covers."""
+def _gap_boxes(drawing: _Drawing, picture: Array) -> list[TrueBox]:
+    """Gaps have no paint of their own: their share is what no front pack and no tag covers; none where it is too dark."""
     scene, owner = drawing.scene, drawing.painter.owner
     in_front = np.zeros(len(drawing.claims) + 1, np.bool_)
     for index, claim in drawing.claims.items():
@@ -400,6 +401,9 @@ def _gap_boxes(drawing: _Drawing) -> list[TrueBox]:
         if bounds is None or window.size == 0:
             continue
         open_fraction = 1.0 - float(np.count_nonzero(in_front[window])) / window.size
+        x0, y0, x1, y1 = (int(v) for v in bounds)
+        if float(picture[y0 : y1 + 1 : 3, x0 : x1 + 1 : 3].mean()) < _TOO_DARK:
+            open_fraction = 0.0
         boxes.append(TrueBox("gap", bounds, min(1.0, open_fraction * inside), 0, gap.ref_id))
     return boxes
 
@@ -417,8 +421,8 @@ def render_scene(scene: Scene, rng: Generator) -> RenderedView:
     if scene.view.k1 or scene.view.k2:
         map_x, map_y = undistort_maps(scene.view)
         canvas = cv2.remap(canvas, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    boxes = _boxes(drawing) + _gap_boxes(drawing)
-    return RenderedView(apply_look(canvas, scene.look, rng), tuple(boxes))
+    picture = apply_look(canvas, scene.look, rng)
+    return RenderedView(picture, tuple(_boxes(drawing) + _gap_boxes(drawing, picture)))
 
 
 if __name__ == "__main__":
