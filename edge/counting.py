@@ -132,7 +132,9 @@ def _zones_beneath(xyxy_px: NDArray[np.float32], zone_map: NDArray[np.int16]) ->
     x_px, y_px = np.broadcast_arrays(x_px[:, None, :], y_px[:, :, None])
     inside = (x_px >= 0) & (x_px < width_px) & (y_px >= 0) & (y_px < height_px)
     beneath = zone_map[np.clip(y_px, 0, height_px - 1), np.clip(x_px, 0, width_px - 1)]
-    spots: NDArray[np.int16] = np.where(inside, beneath, NO_ZONE).reshape(len(xyxy_px), -1).astype(np.int16)
+    spots: NDArray[np.int16] = (
+        np.where(inside, beneath, NO_ZONE).reshape(len(xyxy_px), _LATTICE_SIDE**2).astype(np.int16)
+    )
     return spots
 
 

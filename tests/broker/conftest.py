@@ -9,7 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from contract import topics
+from contract.desired import DesiredConfig
+from contract.reports import Committed, CountReport, ReportKey
+from contract.status import NodeStatus
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 10.0
@@ -129,3 +136,73 @@ def configured_mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
     yield make
     for broker in made:
         broker.kill()
+
+
+class HubStandIn:
+    """A real MQTT client that does what a hub does with reports: keeps each once, then says so (or keeps silent)."""
+
+    def __init__(self, broker: Mosquitto) -> None:
+        self.reports: dict[ReportKey, CountReport] = {}
+        self.arrivals: list[ReportKey] = []
+        self.statuses: list[NodeStatus] = []
+        self.pictures: list[tuple[str, bytes]] = []
+        self.answers = True
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.on_connect = self._on_connect
+        self._client.on_message = self._on_message
+        self._client.connect(broker.host, broker.port)
+        self._client.loop_start()
+
+    def ask_for(self, desired: DesiredConfig) -> None:
+        """Publish a desired configuration."""
+        channel = topics.DESIRED
+        self._client.publish(channel.topic(desired.node_id), desired.to_json(), channel.qos, channel.retain)
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish anything."""
+        self._client.publish(topic, payload, 1, retain)
+
+    def settle(self, *keys: ReportKey) -> None:
+        """Say that these reports, all of one boot, are on disk."""
+        answer = Committed.of(keys[0].node_id, keys[0].boot_id, [key.sequence for key in keys])
+        self._client.publish(topics.COMMITTED.topic(keys[0].node_id), answer.to_json(), topics.COMMITTED.qos)
+
+    def wait_until(self, condition: Callable[[], object], *, timeout_s: float = 20.0) -> None:
+        """Wait for a condition; fail the test when it does not come true."""
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > deadline:
+                pytest.fail(f"waited {timeout_s} s in vain; {len(self.reports)} reports, statuses {self.statuses[-2:]}")
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        """Leave."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_connect(self, client: mqtt.Client, *_: object) -> None:
+        filters = [topics.REPORT.for_all_nodes(), topics.STATUS.for_all_nodes()]
+        client.subscribe([(text, 1) for text in (*filters, topics.EVIDENCE.for_all_nodes(deeper=True))])
+
+    def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        address = topics.parse_topic(message.topic)
+        assert address is not None
+        if address.channel == topics.STATUS.level:
+            self.statuses.append(NodeStatus.read(bytes(message.payload)))
+        elif address.channel == topics.EVIDENCE.level:
+            self.pictures.append((str(address.camera_id), bytes(message.payload)))
+        else:
+            report = CountReport.read(bytes(message.payload))
+            self.arrivals.append(report.key)
+            self.reports[report.key] = report
+            if self.answers:
+                self.settle(report.key)
+
+
+@pytest.fixture
+def hub(mosquitto: Mosquitto) -> Iterator[HubStandIn]:
+    """A stand-in for the hub, connected and subscribed."""
+    stand_in = HubStandIn(mosquitto)
+    yield stand_in
+    stand_in.close()
