@@ -7,17 +7,23 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import psycopg
 import pytest
+import uvicorn
 from hypothesis import HealthCheck, settings
+from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from server.api import create_app
+from server.config import HubSettings
 from server.database import migrate, open_engine
 
 # Whether a property holds does not depend on how busy the machine is.
@@ -30,6 +36,9 @@ EXPECTED_SKIPS = (
     "mosquitto is not installed",
     "shared data set is absent",
     "the train extra is absent",
+    "systemd-analyze is not installed",
+    "openssl is not installed",
+    "not a git checkout",
 )
 """A test that is left out says one of these; anything else is a test that rotted."""
 
@@ -137,3 +146,45 @@ def now() -> datetime:
 def pytest_make_parametrize_id(val: Any) -> str | None:
     """Keep long payloads out of the names of tests."""
     return f"{len(val)}-bytes" if isinstance(val, bytes) else None
+
+
+class RunningApi:
+    """The hub's API on a real socket of loopback, in a thread of its own."""
+
+    def __init__(self, settings: HubSettings, engine: Engine) -> None:
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        config = uvicorn.Config(create_app(settings, engine), log_level="warning", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        deadline_s = time.monotonic() + 20
+        while not self._server.started:
+            assert time.monotonic() < deadline_s, "the API did not start"
+            time.sleep(0.01)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self._listener.close()
+
+
+@pytest.fixture
+def api(engine: Engine) -> Iterator[RunningApi]:
+    """The API without a token, on SQLite and on PostgreSQL."""
+    with RunningApi(HubSettings(), engine) as running:
+        yield running
+
+
+@pytest.fixture
+def locked_api(tmp_path: Path) -> Iterator[RunningApi]:
+    """The API behind the token `0123456789abcdef`, on SQLite."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'locked.sqlite'}")
+    migrate(engine)
+    with RunningApi(HubSettings(api_token=SecretStr("0123456789abcdef")), engine) as running:
+        yield running
+    engine.dispose()

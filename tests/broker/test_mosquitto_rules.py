@@ -44,7 +44,7 @@ class ShippedBroker:
         (folder / "conf.d").mkdir(parents=True)
         (folder / "data").mkdir()
         moves = {"/etc/mosquitto/": f"{folder}/", "/var/lib/mosquitto/": f"{folder}/data/"}
-        for source in (DEPLOY / "mosquitto/mosquitto.conf", DEPLOY / "mosquitto/conf.d/listener.conf"):
+        for source in (DEPLOY / "mosquitto/mosquitto.conf", DEPLOY / "mosquitto/conf.d/machine.conf"):
             text = source.read_text(encoding="utf-8").replace(
                 "listener 1883 127.0.0.1", f"listener {self.port} 127.0.0.1"
             )
