@@ -37,8 +37,10 @@ def render_picture(seed: tuple[int, int, int], recipe: Recipe) -> Picture:
     hidden: dict[DetectorLabel, list[tuple[float, float, float, float]]] = {label: [] for label in recipe.labels}
     for box in view.boxes:
         label = DetectorLabel(box.label)
-        if label in boxes and box.depth_index == 0:  # a pack behind an empty front is no facing: background
-            (hidden if box.visible_fraction < HIDDEN_FRACTION else boxes)[label].append(box.xyxy_px)
+        if label in boxes:
+            # A pack behind an empty front is no facing, yet it looks like one that was pushed back: neither is taught.
+            unclear = box.depth_index > 0 or box.visible_fraction < HIDDEN_FRACTION
+            (hidden if unclear else boxes)[label].append(box.xyxy_px)
     whole = Picture(
         np.asarray(view.image_bgr, dtype=np.uint8),
         {label: as_boxes(rows) for label, rows in boxes.items()},
