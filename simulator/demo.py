@@ -168,7 +168,6 @@ class Demo:
         self, system: TrueSystem, cameras: dict[str, ShelfCamera], duration_s: float | None, stop: threading.Event
     ) -> None:
         opened_s = time.monotonic()
-        seen_event_id = 0
         while not stop.is_set():
             now_s = time.monotonic() - opened_s
             if duration_s is not None and now_s > duration_s:
@@ -178,7 +177,7 @@ class Demo:
             for happening in happened:
                 self._show(happening, cameras)
             self._post_till(system)
-            seen_event_id = self._tell_alerts(system, seen_event_id)
+            self._tell_alerts(system)
             stop.wait(0.5)
 
     def _show(self, happening: Happening, cameras: dict[str, ShelfCamera]) -> None:
@@ -203,19 +202,15 @@ class Demo:
             return
         self._booked_count += len(fresh)
 
-    def _tell_alerts(self, system: TrueSystem, seen_event_id: int) -> int:
-        for event in system.read(f"alert-events?after={seen_event_id}"):
-            seen_event_id = event["event_id"]
-            self.record.take(event, self._elapsed_s())
-            headline = event["snapshot"]["headline"]
-            match event["change"]:
+    def _tell_alerts(self, system: TrueSystem) -> None:
+        for alert in reversed(system.read("alerts?limit=1000")):
+            match self.record.take(alert, self._elapsed_s()):
                 case "opened":
-                    self._say(f"ALERT    {headline}", "bold red")
+                    self._say(f"ALERT    {alert['headline']}", "bold red")
                 case "closed":
-                    self._say(f"solved   {headline}", "green")
+                    self._say(f"solved   {alert['headline']} ({alert['closed_because']})", "green")
                 case _:
                     continue
-        return seen_event_id
 
     def _account(self, system: TrueSystem) -> None:
         seen = {zone["zone_id"]: zone for zone in _zones(system)}
@@ -225,7 +220,7 @@ class Demo:
                 {
                     "zone_id": zone.zone_id,
                     "true_facings": self._world.facings_count(zone.zone_id),
-                    "seen_facings": sight.get("facings_mode_count"),
+                    "seen_facings": sight.get("facings_count"),
                     "state": sight.get("state"),
                 }
             )
@@ -253,5 +248,5 @@ def _movement(line: BookLine) -> dict[str, Any]:
 
 
 def _zones(system: TrueSystem) -> list[dict[str, Any]]:
-    zones: list[dict[str, Any]] = [zone for shelf in system.read("shelves") for zone in shelf["zones"]]
+    zones: list[dict[str, Any]] = [zone for shelf in system.read("shelves")["shelves"] for zone in shelf["zones"]]
     return zones

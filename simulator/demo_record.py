@@ -20,21 +20,21 @@ class DemoRecord:
     alerts: dict[str, dict[str, Any]] = field(default_factory=dict)
     zones: list[dict[str, Any]] = field(default_factory=list)
 
-    def take(self, event: dict[str, Any], after_s: float) -> None:
-        """Fold one alert event of the hub's API into the record."""
-        snapshot = event["snapshot"]
-        kept = self.alerts.setdefault(
-            event["alert_id"],
-            {"kind": snapshot["kind"], "place_kind": snapshot["place_kind"], "place_id": snapshot["place_id"]},
-        )
-        kept["headline"] = snapshot["headline"]
-        if event["change"] == "opened":
-            kept["opened_after_s"] = after_s
+    def take(self, alert: dict[str, Any], after_s: float) -> str | None:
+        """Fold in one alert as the hub's API shows it now; `opened` or `closed` when that is news."""
+        kept = self.alerts.get(alert["alert_id"])
+        news = None
+        if kept is None:
+            kept = {key: alert[key] for key in ("kind", "place_kind", "place_id")} | {"opened_after_s": after_s}
+            self.alerts[alert["alert_id"]] = kept
+            news = "opened"
             if self.first_alert_after_s is None:
                 self.first_alert_after_s = after_s
-        elif event["change"] == "closed":
-            kept["closed_after_s"] = after_s
-            kept["closed_because"] = snapshot.get("closed_because")
+        kept["headline"] = alert["headline"]
+        if alert["state"] == "closed" and "closed_after_s" not in kept:
+            kept["closed_after_s"], kept["closed_because"] = after_s, alert["closed_because"]
+            news = "closed"
+        return news
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

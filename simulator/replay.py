@@ -89,13 +89,12 @@ def _follow(system: TrueSystem, duration_s: float, progress: Any) -> ReplayRecor
     record, alerts = ReplayRecord(), DemoRecord(store_id="replay", seed=0)
     latest: dict[str, tuple[Any, ...]] = {}
     began_s: float | None = None
-    event_id = 0
     waiting_since_s = time.monotonic()
     while began_s is None or time.monotonic() - began_s < duration_s:
         system.group.check()
-        for shelf in system.read("shelves"):
+        for shelf in system.read("shelves")["shelves"]:
             for zone in shelf["zones"]:
-                sight = (zone["state"], zone.get("reason"), zone.get("facings_mode_count"))
+                sight = (zone["state"], zone["reason"], zone["facings_count"])
                 if zone["state"] != "unknown" and began_s is None:
                     began_s = time.monotonic()
                 if latest.get(zone["zone_id"]) != sight and began_s is not None:
@@ -109,9 +108,8 @@ def _follow(system: TrueSystem, duration_s: float, progress: Any) -> ReplayRecor
                             "facings": sight[2],
                         }
                     )
-        for event in system.read(f"alert-events?after={event_id}"):
-            event_id = event["event_id"]
-            alerts.take(event, round(time.monotonic() - (began_s or time.monotonic()), 1))
+        for alert in reversed(system.read("alerts?limit=1000")):
+            alerts.take(alert, round(time.monotonic() - (began_s or time.monotonic()), 1))
         if began_s is None and time.monotonic() - waiting_since_s > duration_s + 30:
             break  # nothing was ever seen: that is an outcome, not a failure
         if progress is not None:

@@ -79,7 +79,7 @@ def test_a_camera_in_trouble_opens_a_camera_alert_and_no_stock_alert(
     watched: Watched, trouble: CameraFault | str
 ) -> None:
     def all_seen() -> bool:
-        zones = [zone for shelf in watched.system.read("shelves") for zone in shelf["zones"]]
+        zones = [zone for shelf in watched.system.read("shelves")["shelves"] for zone in shelf["zones"]]
         return bool(zones) and all(zone["state"] == "seen" for zone in zones)
 
     def view_lost() -> bool:
@@ -92,7 +92,7 @@ def test_a_camera_in_trouble_opens_a_camera_alert_and_no_stock_alert(
     else:
         watched.camera.show(emptied_room(watched.scene))
     watched.wait(view_lost, f"a camera alert for {trouble}")
-    zones = [zone for shelf in watched.system.read("shelves") for zone in shelf["zones"]]
+    zones = [zone for shelf in watched.system.read("shelves")["shelves"] for zone in shelf["zones"]]
     assert {zone["state"] for zone in zones} == {"unknown"}
     time.sleep(6)  # longer than any stock alert needs to open
     assert [a["kind"] for a in watched.open_alerts()] == ["view_lost"]
