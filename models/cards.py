@@ -14,7 +14,7 @@ from models.annotations import FoundBoxes, Photograph, read_annotations
 from models.detecting import detect
 from models.errors import WorkshopError
 from models.evaluate import ALL_SOURCES, SourceScored, score_sources
-from models.manifest import RENDERS_LICENCE, data_sources, file_sha256
+from models.manifest import RENDERS_LICENCE, RENDERS_SOURCE, data_sources, file_sha256
 from models.recipe import Recipe
 from models.samples import as_photographs
 from models.scoring import NOTHING, judge, precision_recall_f1
@@ -127,7 +127,7 @@ def fill_card(
     card = read_card(path)
     photographs = read_annotations(annotations)
     found = detect(photographs, path)
-    seen = frozenset(source.name for source in card.sources)
+    seen = frozenset(source.name for source in card.sources) - {RENDERS_SOURCE}
     renders = as_photographs(renders_folder, "val", card.labels, RENDERS_LICENCE)
     free = [photograph for photograph in photographs if photograph.may_train]
     sets: list[tuple[list[Photograph], Mapping[str, FoundBoxes]]] = [(renders, detect(renders, path)), (free, found)]
