@@ -28,6 +28,7 @@ def train_command(
     recipe: RecipeOption,
     output: Annotated[Path, typer.Option("--output", help="Folder for pictures, weights and the manifest.")],
     annotations: AnnotationsOption = None,
+    start: Annotated[Path | None, typer.Option("--start", help="Earlier weights of ours to go on from.")] = None,
     processes: Annotated[int, typer.Option("--processes", min=1, help="Processes that draw renders.")] = 2,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads that torch computes with.")] = 2,
     device: Annotated[str, typer.Option("--device", help="cpu, or a GPU as ultralytics names it.")] = "cpu",
@@ -37,7 +38,14 @@ def train_command(
 
     with _plain_errors():
         trained = train(
-            recipe, output, annotations=annotations, processes=processes, threads=threads, device=device, say=typer.echo
+            recipe,
+            output,
+            annotations=annotations,
+            start=start,
+            processes=processes,
+            threads=threads,
+            device=device,
+            say=typer.echo,
         )
     for stage, weights in trained.weights.items():
         typer.echo(f"{stage}: {weights}")

@@ -5,17 +5,24 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from contract.model_card import DataSource
 from models.annotations import Photograph
+from models.errors import WorkshopError
 from models.samples import Sample
 
 RENDERS_SOURCE = "renders"
 RENDERS_LICENCE = "AGPL-3.0-or-later (drawn by the facings simulator)"
 
 
-def write_manifest(path: Path, recipe_path: Path, renders: list[Sample], photographs: list[Photograph]) -> Path:
-    """Write the manifest as JSON, in a stable order, so that equal trainings give equal bytes."""
+def write_manifest(
+    path: Path, recipe_path: Path, renders: list[Sample], photographs: list[Photograph], start: Path | None = None
+) -> Path:
+    """Write the manifest as JSON, in a stable order, so that equal trainings give equal bytes.
+
+    `start` names the weights that the training went on from; their own manifest becomes part of this one.
+    """
     manifest = {
         "schema_version": 1,
         "recipe": {"file": recipe_path.name, "sha256": file_sha256(recipe_path)},
@@ -40,28 +47,42 @@ def write_manifest(path: Path, recipe_path: Path, renders: list[Sample], photogr
             }
             for photograph in sorted(photographs, key=lambda photograph: photograph.path.name)
         ],
+        "start": None if start is None else {"weights_sha256": file_sha256(start), "manifest": start_manifest(start)},
     }
     path.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return path
 
 
+def start_manifest(weights: Path) -> Any:
+    """The manifest of earlier weights, which lies in their training's folder. Raises WorkshopError without one."""
+    path = weights.resolve().parents[2] / "manifest.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise WorkshopError(
+            f"{weights}: weights without a readable manifest ({path.name}) may not be built on"
+        ) from error
+
+
 def data_sources(manifest_path: Path) -> tuple[DataSource, ...]:
     """The manifest in a card's words: one entry per source, with its licence and the credit that it asks for."""
-    manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-    renders = manifest["renders"]
-    sources = [DataSource(name=renders["source"], images_count=renders["images_count"], licence=renders["licence"])]
-    for name in sorted({photograph["source"] for photograph in manifest["photographs"]}):
-        members = [photograph for photograph in manifest["photographs"] if photograph["source"] == name]
-        licences = sorted({photograph["licence"] for photograph in members})
-        sources.append(
-            DataSource(
-                name=name,
-                images_count=len(members),
-                licence="; ".join(licences),
-                credit=f"Photographs: {'; '.join(licences)}. Product boxes drawn and pictures cut for Facings.",
-            )
-        )
+    chain = _with_starts(json.loads(manifest_path.read_text(encoding="utf-8")))
+    renders = [manifest["renders"] for manifest in chain]
+    photographs = {entry["sha256"]: entry for manifest in chain for entry in manifest["photographs"]}.values()
+    renders_count = sum(entry["images_count"] for entry in renders)
+    sources = [DataSource(name=RENDERS_SOURCE, images_count=renders_count, licence=RENDERS_LICENCE)]
+    for name in sorted({entry["source"] for entry in photographs}):
+        members = [entry for entry in photographs if entry["source"] == name]
+        licences = "; ".join(sorted({entry["licence"] for entry in members}))
+        credit = f"Photographs: {licences}. Cut and rescaled, product boxes drawn for Facings."
+        sources.append(DataSource(name=name, images_count=len(members), licence=licences, credit=credit))
     return tuple(sources)
+
+
+def _with_starts(manifest: Any) -> list[Any]:
+    """A manifest and those of the trainings that it went on from."""
+    start = manifest["start"]
+    return [manifest] if start is None else [manifest, *_with_starts(start["manifest"])]
 
 
 def file_sha256(path: Path) -> str:

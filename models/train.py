@@ -11,7 +11,7 @@ from contract.model_card import DetectorLabel
 from models.annotations import Photograph, read_annotations
 from models.dataset import VALIDATION_SPLIT, write_photographs, write_renders
 from models.errors import TrainExtraMissing, WorkshopError
-from models.manifest import write_manifest
+from models.manifest import start_manifest, write_manifest
 from models.recipe import Recipe, Stage, read_recipe
 from models.samples import Sample
 
@@ -31,6 +31,7 @@ def train(
     output: Path,
     *,
     annotations: Path | None = None,
+    start: Path | None = None,
     processes: int = 1,
     threads: int = 2,
     device: str = "cpu",
@@ -39,10 +40,13 @@ def train(
     """Train by a recipe into `output`; called again, it goes on where it stopped.
 
     `annotations` names a COCO file whose photographs take part in stages that ask for photographs, if their licence
-    allows. Raises WorkshopError: RecipeError, AnnotationsError, LicenceError or TrainExtraMissing.
+    allows. `start` names earlier weights of ours to go on from, with their manifest three folders up.
+    Raises WorkshopError: RecipeError, AnnotationsError, LicenceError or TrainExtraMissing.
     """
     recipe = read_recipe(recipe_path)
     require_train_extra(output)
+    if start is not None:
+        start_manifest(start)
     photographs = _photographs(recipe, annotations)
     pictures = output / "pictures"
     say(f"drawing {recipe.renders.train_count} + {recipe.renders.validation_count} renders into {pictures}")
@@ -65,10 +69,10 @@ def train(
         cuts = stage_cuts if len(stage_cuts) > len(cuts) else cuts
         samples = renders[: stage.renders_count] + stage_cuts
         say(f"stage {stage.name}: {len(samples)} pictures, {len(stage_cuts)} of them cut from photographs")
-        previous = list(weights.values())[-1] if weights else None
+        previous = list(weights.values())[-1] if weights else start
         data_file = _write_data_file(output / f"{stage.name}.yaml", recipe.labels, samples, checks)
         weights[stage.name] = _run_stage(recipe, stage, data_file, previous, threads=threads, device=device)
-    manifest = write_manifest(output / "manifest.json", recipe_path, renders + checks, list(shown.values()))
+    manifest = write_manifest(output / "manifest.json", recipe_path, renders + checks, list(shown.values()), start)
     return Trained(weights, manifest)
 
 
