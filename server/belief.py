@@ -88,14 +88,17 @@ def believe(
     facings: tuple[float, ...] = (1.0,)
     high_units_count = hides_at_most_count = 0
     tail = (1.0 - interval_fraction) / 2.0
+    # Each zone gets its share of the doubt, so that the sum of the zones' bounds holds as often as one bound should.
+    zone_share = 1.0 / max(1, sum(sight.facings is not None for sight in sights))
     for sight in sights:
         if sight.facings is None:
             high_units_count += sight.capacity_units_count
             hides_at_most_count += sight.capacity_units_count
             continue
         facings = _convolved(facings, zone_facings(sight))
-        high_units_count += sight.facings.quantile_count(1.0 - tail) * sight.depth_units_count
-        hides_at_most_count += sight.facings.quantile_count(sure_fraction) * sight.depth_units_count
+        high_units_count += sight.facings.quantile_count(1.0 - tail * zone_share) * sight.depth_units_count
+        sure_share = 1.0 - (1.0 - sure_fraction) * zone_share
+        hides_at_most_count += sight.facings.quantile_count(sure_share) * sight.depth_units_count
     shelf_units = UnitsInterval(min(_quantile_count(facings, tail), high_units_count), high_units_count)
     return Belief(
         facings=facings,

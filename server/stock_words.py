@@ -3,12 +3,14 @@
 
 from datetime import datetime
 
+from contract.counts import FacingsDistribution
 from server.discrepancy import AlertKey, Discrepancy, Severity
 from server.sight import Sureness, ZoneSight
 from server.sku_case import SkuCase
 from server.wording import books_words, clock_words, duration_words, sold_words, units_words
 
 _EVEN = 0.5
+_LOW_FRACTION = 0.05
 
 
 def restock(key: AlertKey, sight: ZoneSight, case: SkuCase) -> Discrepancy:
@@ -24,7 +26,7 @@ def restock(key: AlertKey, sight: ZoneSight, case: SkuCase) -> Discrepancy:
     if empty:
         why = [f"{books}; the shelf has been empty since {since}."]
     else:
-        standing = f"{facings.mode_count} of {sight.expected_facings_count} facings"
+        standing = f"{_span(facings)} of {sight.expected_facings_count} facings"
         most = units_words(belief.hides_at_most_count)
         why = [f"{books}; the shelf has been down to {standing} since {since}, where at most {most} can stand."]
     if case.empty is Sureness.YES and on_hand.sales_since_empty_count and on_hand.last_sale_at:
@@ -43,7 +45,7 @@ def restock(key: AlertKey, sight: ZoneSight, case: SkuCase) -> Discrepancy:
         zone_ids=(sight.zone_id,),
         camera_ids=(sight.camera_id,),
         figures=_figures(case) | {"facings_mode_count": facings.mode_count, "since_at": _text(since_at)},
-        material=(empty, on_hand.units, on_hand.sales_since_empty_count > 0, None if empty else facings.mode_count),
+        material=(empty, on_hand.units, on_hand.sales_since_empty_count > 0, None if empty else _span(facings)),
     )
 
 
@@ -182,6 +184,12 @@ def _name(sight: ZoneSight, case: SkuCase) -> str:
 
 def _clock(instant: datetime, case: SkuCase) -> str:
     return clock_words(instant, case.now, case.settings.zone_info)
+
+
+def _span(facings: FacingsDistribution) -> str:
+    """The facings that stand there as far as the camera can tell: `1`, `0 to 2`."""
+    low_count, high_count = facings.quantile_count(_LOW_FRACTION), facings.quantile_count(1.0 - _LOW_FRACTION)
+    return str(low_count) if low_count == high_count else f"{low_count} to {high_count}"
 
 
 def _text(instant: datetime | None) -> str | None:
