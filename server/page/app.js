@@ -71,7 +71,7 @@ const post = (path, body) =>
 function clock(at) {
   const instant = new Date(at);
   const today = new Date(Date.now() + hubAheadMs).toDateString() === instant.toDateString();
-  const time = instant.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const time = instant.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   return today ? time : `${instant.toLocaleDateString([], { day: "numeric", month: "short" })} ${time}`;
 }
 
@@ -222,7 +222,7 @@ function shelfCard(shelf) {
   card.append(
     h("div", { class: "title" },
       h("h3", {}, shelf.bay_name),
-      h("span", { class: `chip ${seen ? "good" : "unknown"}` }, seen ? "Seen" : `Not seen: ${reasonWords(shelf.view_reason)}`)));
+      h("span", { class: `chip ${seen ? "good" : "unknown"}` }, seen ? "Seen" : "Not seen")));
   if (shelf.picture_id) {
     const over = seen ? "" : `Old picture. Not seen: ${reasonWords(shelf.view_reason)}.`;
     card.append(
@@ -247,10 +247,10 @@ function levelOf(zone) {
 function zoneRow(zone) {
   const level = levelOf(zone);
   const expected = zone.expected_facings_count;
-  const badge = { unknown: `Not seen: ${reasonWords(zone.reason)}`, bad: "Empty", low: "Low", good: "OK" }[level];
+  const badge = { unknown: "Not seen", bad: "Empty", low: "Low", good: "OK" }[level];
   const count = level === "unknown" ? "?" : String(zone.facings_count);
   const spoken = level === "unknown" ? "count unknown" : `${zone.facings_count} facings`;
-  const facts = [];
+  const facts = level === "unknown" ? [reasonWords(zone.reason)] : [];
   if (zone.missing_facings_count) facts.push(`${zone.missing_facings_count} missing`);
   facts.push(zone.on_hand_units === null ? "no books" : `books: ${zone.on_hand_units}`);
   return h("li", { class: `zone ${level}`, "data-zone": zone.zone_id },
@@ -276,7 +276,7 @@ function showTally(alerts, shelves) {
   const count = (level) => zones.filter((zone) => levelOf(zone) === level).length;
   const cells = [
     ["bad", alerts.length, alerts.length === 1 ? "alert" : "alerts"],
-    ["low", count("bad") + count("low"), "empty or low"],
+    ["low", count("bad") + count("low"), "to fill"],
     ["good", count("good"), "in order"],
     ["unknown", count("unknown"), "not seen"],
   ];
