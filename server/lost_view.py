@@ -104,7 +104,7 @@ def _trouble(camera: CameraSight, now: datetime, settings: JudgeSettings) -> tup
     if not blind:
         return None
     names = listed(tuple(zone_id for zone_id, _ in blind))
-    return f"It does not see {names}: {view_words(blind[0][1])}.", blind[0][1]
+    return f"It does not see {names}: {view_words(blind[0][1])}", blind[0][1]
 
 
 def _listened_long_enough(now: datetime, settings: JudgeSettings, listening_since_at: datetime | None) -> bool:
@@ -147,4 +147,4 @@ def _camera_discrepancy(camera: CameraSight, why: str, reason: str | None) -> Di
 
 
 def _upper(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:] + "."
+    return sentence[:1].upper() + sentence[1:]

@@ -8,15 +8,15 @@ from contract.counts import UnknownReason
 
 _VIEW = {
     UnknownReason.BLACK: "its picture is black: is the lens covered, or the light off?",
-    UnknownReason.FROZEN: "its picture stands still: the camera needs a restart",
-    UnknownReason.BLURRED: "its picture is blurred: clean the lens or set the focus",
-    UnknownReason.OCCLUDED: "something stands in front of it",
-    UnknownReason.MOVED: "it was moved and no longer shows what was drawn on it",
-    UnknownReason.NO_SHELF: "no shelf is to be seen in its picture",
-    UnknownReason.NO_CALIBRATION: "nobody has drawn its zones yet",
-    UnknownReason.OUT_OF_VIEW: "its shelf is out of the picture",
-    UnknownReason.CAMERA_LOST: "its node gets no picture from it: check power and cable",
-    UnknownReason.UNSETTLED: "its picture does not come to rest",
+    UnknownReason.FROZEN: "its picture stands still: the camera needs a restart.",
+    UnknownReason.BLURRED: "its picture is blurred: clean the lens or set the focus.",
+    UnknownReason.OCCLUDED: "something stands in front of it.",
+    UnknownReason.MOVED: "it was moved and no longer shows what was drawn on it.",
+    UnknownReason.NO_SHELF: "no shelf is to be seen in its picture.",
+    UnknownReason.NO_CALIBRATION: "nobody has drawn its zones yet.",
+    UnknownReason.OUT_OF_VIEW: "its shelf is out of the picture.",
+    UnknownReason.CAMERA_LOST: "its node gets no picture from it: check power and cable.",
+    UnknownReason.UNSETTLED: "its picture does not come to rest.",
 }
 
 
@@ -30,9 +30,9 @@ def clock_words(instant: datetime, now: datetime, zone_info: ZoneInfo) -> str:
 
 
 def view_words(reason: str | None) -> str:
-    """What a person should look for when a camera sees nothing."""
+    """What a person should look for when a camera sees nothing: a sentence that goes on from its name."""
     known = UnknownReason(reason) if reason in set(UnknownReason) else None
-    return _VIEW[known] if known else "it cannot see its shelf"
+    return _VIEW[known] if known else "it cannot see its shelf."
 
 
 def books_words(units: int) -> str:

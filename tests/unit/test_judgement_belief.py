@@ -130,7 +130,7 @@ def test_phantom_grows_with_waiting_and_answers_and_falls_with_sales(
     prior: float,
     waited_s: float,
     more_s: float,
-    sold: bool,
+    sold: bool,  # noqa: FBT001 (hypothesis passes by name)
     none_found: bool,  # noqa: FBT001
 ) -> None:
     def fraction(waited_open_s: float, *, sold: bool = sold, none_found: bool = none_found) -> float:

@@ -308,6 +308,7 @@ def test_every_reason_of_a_lost_view_has_words(reason: UnknownReason) -> None:
     assert observation.discrepancy.headline == "Camera c1 cannot see its shelf"
     assert observation.discrepancy.why[1] == "Not watched meanwhile: z1 and z2."
     assert view_words(reason) != view_words(None)
+    assert all(sentence[-1] in ".?" and sentence[-2].isalpha() for sentence in observation.discrepancy.why[:1])
 
 
 def test_a_camera_that_sees_is_fine_and_a_person_before_one_zone_is_no_trouble() -> None:
