@@ -46,6 +46,8 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=480, help="pixels of one bay")
     parser.add_argument("--plain", action="store_true", help="leave the boxes out")
     wanted = parser.parse_args()
-    sheet = contact_sheet(wanted.seed, wanted.columns, wanted.rows, (wanted.width, wanted.height), boxes=not wanted.plain)
+    sheet = contact_sheet(
+        wanted.seed, wanted.columns, wanted.rows, (wanted.width, wanted.height), boxes=not wanted.plain
+    )
     if not cv2.imwrite(str(wanted.sheet), sheet):
         parser.error(f"cannot write {wanted.sheet}: give a path that ends in .png or .jpg in an existing folder")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Printed faces: the flat artwork of a pack, drawn from a seed.
 
-A face is a ground, a picture, a logo and small print, arranged the way a family of goods does it. Everything is made up;
-what matters for a detector is that faces are as busy, as varied and as repetitive as real ones.
+A face is a ground, a picture, a logo and small print, arranged the way a family of goods does it. Everything is
+made up; what matters for a detector is that faces are as busy, as varied and as repetitive as real ones.
 """
 
 from __future__ import annotations
@@ -72,6 +72,19 @@ def _rays(canvas: Picture, rng: Generator, colour: Colour) -> None:
         cv2.fillPoly(canvas, [np.stack([centre, *rim]).astype(np.int32)], colour, cv2.LINE_AA)
 
 
+def _pattern(canvas: Picture, rng: Generator, palette: Palette) -> None:
+    """Stripes or dots."""
+    height, width = canvas.shape[:2]
+    pitch = int(rng.integers(max(3, width // 12), max(6, width // 4)))
+    if rng.random() < 0.5:
+        for x in range(0, width, pitch):
+            cv2.rectangle(canvas, (x, 0), (x + pitch // 2, height), palette.second, -1)
+    else:
+        for i, y in enumerate(range(0, height, pitch)):
+            for x in range((i % 2) * pitch // 2, width, pitch):
+                cv2.circle(canvas, (x, y), max(1, pitch // 4), palette.second, -1, cv2.LINE_AA)
+
+
 def _ground(canvas: Picture, rng: Generator, palette: Palette) -> None:
     height, width = canvas.shape[:2]
     kind = rng.random()
@@ -84,14 +97,7 @@ def _ground(canvas: Picture, rng: Generator, palette: Palette) -> None:
         _rays(canvas, rng, palette.second)
     elif kind < 0.8:
         canvas[:] = palette.ground
-        pitch = int(rng.integers(max(3, width // 12), max(6, width // 4)))
-        if rng.random() < 0.5:
-            for x in range(0, width, pitch):
-                cv2.rectangle(canvas, (x, 0), (x + pitch // 2, height), palette.second, -1)
-        else:
-            for i, y in enumerate(range(0, height, pitch)):
-                for x in range((i % 2) * pitch // 2, width, pitch):
-                    cv2.circle(canvas, (x, y), max(1, pitch // 4), palette.second, -1, cv2.LINE_AA)
+        _pattern(canvas, rng, palette)
     else:
         canvas[:] = palette.ground
     if rng.random() < 0.55:
@@ -101,7 +107,9 @@ def _ground(canvas: Picture, rng: Generator, palette: Palette) -> None:
     if rng.random() < 0.4:
         band = int(height * rng.uniform(0.06, 0.28))
         y = 0 if rng.random() < 0.5 else height - band
-        cv2.rectangle(canvas, (0, y), (width, y + band), [palette.accent, palette.second, palette.light][rng.integers(3)], -1)
+        cv2.rectangle(
+            canvas, (0, y), (width, y + band), [palette.accent, palette.second, palette.light][rng.integers(3)], -1
+        )
 
 
 def _shaded_ball(area: Picture, centre: tuple[int, int], axes: tuple[int, int], turn: float, colour: Colour) -> None:
@@ -109,7 +117,9 @@ def _shaded_ball(area: Picture, centre: tuple[int, int], axes: tuple[int, int], 
     glow = tuple(min(255, int(c * 1.15) + 35) for c in colour)
     cv2.ellipse(area, centre, axes, turn, 0, 360, dark, -1, cv2.LINE_AA)
     inner = (max(1, int(axes[0] * 0.84)), max(1, int(axes[1] * 0.84)))
-    cv2.ellipse(area, (centre[0] - axes[0] // 10, centre[1] - axes[1] // 8), inner, turn, 0, 360, colour, -1, cv2.LINE_AA)
+    cv2.ellipse(
+        area, (centre[0] - axes[0] // 10, centre[1] - axes[1] // 8), inner, turn, 0, 360, colour, -1, cv2.LINE_AA
+    )
     dot = (max(1, axes[0] // 4), max(1, axes[1] // 5))
     cv2.ellipse(area, (centre[0] - axes[0] // 3, centre[1] - axes[1] // 3), dot, turn, 0, 360, glow, -1, cv2.LINE_AA)
 
@@ -121,7 +131,7 @@ def _photo_noise(area: Picture, rng: Generator, palette: Palette) -> None:
     area[:] = cv2.resize(np.clip(rough, 0, 255).astype(np.uint8), area.shape[1::-1], interpolation=cv2.INTER_CUBIC)
 
 
-def _photo_heap(area: Picture, rng: Generator, palette: Palette) -> None:
+def _photo_heap(area: Picture, rng: Generator, _palette: Palette) -> None:
     height, width = area.shape[:2]
     count, span = int(rng.integers(5, 26)), max(3, int(min(width, height) * rng.uniform(0.09, 0.26)))
     hue, aspect = rng.choice([0.07, 0.09, 0.0, 0.12, 0.3, 0.95, 0.6]) + rng.normal(0, 0.02), rng.uniform(0.5, 1)
@@ -144,7 +154,17 @@ def _photo_bowl(area: Picture, rng: Generator, palette: Palette) -> None:
         if rng.random() < 0.5:
             _shaded_ball(area, where, (max(2, rx // 6), max(2, ry // 6)), turn * 300, colour)
         else:
-            cv2.ellipse(area, where, (max(2, rx // 3), max(2, ry // 4)), turn * 300, 0, 190, colour, max(1, rx // 18), cv2.LINE_AA)
+            cv2.ellipse(
+                area,
+                where,
+                (max(2, rx // 3), max(2, ry // 4)),
+                turn * 300,
+                0,
+                190,
+                colour,
+                max(1, rx // 18),
+                cv2.LINE_AA,
+            )
 
 
 def _photo_character(area: Picture, rng: Generator, palette: Palette) -> None:
@@ -158,8 +178,28 @@ def _photo_character(area: Picture, rng: Generator, palette: Palette) -> None:
     cv2.circle(area, (cx, cy), r, fur, -1, cv2.LINE_AA)
     cv2.ellipse(area, (cx, cy + r // 8), (int(r * 0.82), int(r * 0.75)), 0, 0, 360, skin, -1, cv2.LINE_AA)
     for side in (-1, 1):
-        cv2.ellipse(area, (cx + side * r // 3, cy - r // 8), (max(1, r // 7), max(1, r // 5)), 0, 0, 360, (20, 20, 20), -1, cv2.LINE_AA)
-    cv2.ellipse(area, (cx, cy + r // 4), (max(2, r // 3), max(2, r // 4)), 0, 10, 170, (40, 30, 160), max(1, r // 10), cv2.LINE_AA)
+        cv2.ellipse(
+            area,
+            (cx + side * r // 3, cy - r // 8),
+            (max(1, r // 7), max(1, r // 5)),
+            0,
+            0,
+            360,
+            (20, 20, 20),
+            -1,
+            cv2.LINE_AA,
+        )
+    cv2.ellipse(
+        area,
+        (cx, cy + r // 4),
+        (max(2, r // 3), max(2, r // 4)),
+        0,
+        10,
+        170,
+        (40, 30, 160),
+        max(1, r // 10),
+        cv2.LINE_AA,
+    )
 
 
 def _photo_person(area: Picture, rng: Generator, palette: Palette) -> None:
@@ -169,7 +209,9 @@ def _photo_person(area: Picture, rng: Generator, palette: Palette) -> None:
     skin = hsv(0.06 + rng.normal(0, 0.01), rng.uniform(0.3, 0.6), rng.uniform(0.45, 0.95))
     cx, cy = int(width * rng.uniform(0.35, 0.65)), int(height * rng.uniform(0.3, 0.5))
     r = int(min(width, height) * rng.uniform(0.16, 0.34))
-    cv2.ellipse(area, (cx, height + r // 3), (int(r * 2.1), int(height - cy)), 0, 180, 360, palette.second, -1, cv2.LINE_AA)
+    cv2.ellipse(
+        area, (cx, height + r // 3), (int(r * 2.1), int(height - cy)), 0, 180, 360, palette.second, -1, cv2.LINE_AA
+    )
     cv2.ellipse(area, (cx, cy - r // 5), (int(r * 0.95), int(r * 1.1)), 0, 0, 360, (25, 30, 40), -1, cv2.LINE_AA)
     cv2.ellipse(area, (cx, cy), (int(r * 0.75), r), rng.uniform(-15, 15), 0, 360, skin, -1, cv2.LINE_AA)
 
@@ -181,11 +223,11 @@ def _photo_coil(area: Picture, rng: Generator, palette: Palette) -> None:
     xs, ys = width / 2 + reach * np.cos(turns), height * 0.55 + reach * rng.uniform(0.5, 1) * np.sin(turns)
     pen = max(1, min(width, height) // 22)
     curve = [np.stack([xs, ys], 1).astype(np.int32)]
-    cv2.polylines(area, curve, False, palette.light, pen + 2, cv2.LINE_AA)
-    cv2.polylines(area, curve, False, palette.ink, pen, cv2.LINE_AA)
+    cv2.polylines(area, curve, isClosed=False, color=palette.light, thickness=pen + 2, lineType=cv2.LINE_AA)
+    cv2.polylines(area, curve, isClosed=False, color=palette.ink, thickness=pen, lineType=cv2.LINE_AA)
 
 
-def _photo_scenery(area: Picture, rng: Generator, palette: Palette) -> None:
+def _photo_scenery(area: Picture, rng: Generator, _palette: Palette) -> None:
     height, width = area.shape[:2]
     gradient(area, hsv(0.57, rng.uniform(0.2, 0.8), 0.95), hsv(0.1, 0.2, 1.0))
     for depth in range(3):
@@ -216,7 +258,9 @@ def draw_photo(area: Picture, rng: Generator, palette: Palette) -> None:
     _PHOTOS[rng.integers(len(_PHOTOS))](area, rng, palette)
 
 
-def _logo(canvas: Picture, rng: Generator, palette: Palette, centre: tuple[float, float], box_wh: tuple[float, float]) -> None:
+def _logo(
+    canvas: Picture, rng: Generator, palette: Palette, centre: tuple[float, float], box_wh: tuple[float, float]
+) -> None:
     script = SCRIPTS[rng.integers(len(SCRIPTS))]
     mask = script_mask(rng, script, 34, int(rng.integers(2, 6)))
     mask = fit(mask, box_wh[0] * 0.92, box_wh[1] * 0.8)
@@ -229,7 +273,13 @@ def _logo(canvas: Picture, rng: Generator, palette: Palette, centre: tuple[float
         if badge < 0.2:
             cv2.ellipse(canvas, (cx, cy), (int(width * 0.62), int(height * 0.95)), 0, 0, 360, plate, -1, cv2.LINE_AA)
         else:
-            cv2.rectangle(canvas, (cx - int(width * 0.56), cy - int(height * 0.75)), (cx + int(width * 0.56), cy + int(height * 0.75)), plate, -1)
+            cv2.rectangle(
+                canvas,
+                (cx - int(width * 0.56), cy - int(height * 0.75)),
+                (cx + int(width * 0.56), cy + int(height * 0.75)),
+                plate,
+                -1,
+            )
         ground = plate
     if rng.random() < 0.25:
         mask = shear(mask, rng.uniform(0.1, 0.3))
@@ -258,8 +308,11 @@ def _details(canvas: Picture, rng: Generator, palette: Palette) -> None:
         _burst(canvas, rng, palette)
     for x, y, w, h in rng.random((int(rng.integers(0, 4)), 4)):
         x0, y0 = int(x * width * 0.8), int(y * height * 0.9)
-        x1, y1 = min(width - 1, x0 + int((0.15 + 0.4 * w) * width)), min(height - 1, y0 + int((0.04 + 0.12 * h) * height))
-        if y1 - y0 < 6 or x1 - x0 < 8:  # noqa: PLR2004 - no room for print
+        x1, y1 = (
+            min(width - 1, x0 + int((0.15 + 0.4 * w) * width)),
+            min(height - 1, y0 + int((0.04 + 0.12 * h) * height)),
+        )
+        if y1 - y0 < 6 or x1 - x0 < 8:
             continue
         plate = (palette.light, palette.accent, palette.second, palette.ink)[rng.integers(4)]
         if rng.random() < 0.5:
@@ -283,7 +336,13 @@ def _layout_food(canvas: Picture, rng: Generator, palette: Palette) -> None:
     top = rng.uniform(0.3, 0.5)
     inset = int(width * rng.uniform(0, 0.12))
     draw_photo(canvas[int(height * top) : int(height * rng.uniform(0.8, 1.0)), inset : width - inset], rng, palette)
-    _logo(canvas, rng, palette, (width / 2, height * rng.uniform(0.16, 0.28)), (width * rng.uniform(0.6, 0.98), height * rng.uniform(0.15, 0.32)))
+    _logo(
+        canvas,
+        rng,
+        palette,
+        (width / 2, height * rng.uniform(0.16, 0.28)),
+        (width * rng.uniform(0.6, 0.98), height * rng.uniform(0.15, 0.32)),
+    )
     _notes(canvas, rng, palette, height * (top - 0.03))
     _notes(canvas, rng, palette, height * 0.95)
     _details(canvas, rng, palette)
@@ -292,7 +351,13 @@ def _layout_food(canvas: Picture, rng: Generator, palette: Palette) -> None:
 def _layout_centre(canvas: Picture, rng: Generator, palette: Palette) -> None:
     height, width = canvas.shape[:2]
     _ground(canvas, rng, palette)
-    _logo(canvas, rng, palette, (width / 2, height * rng.uniform(0.35, 0.6)), (width * rng.uniform(0.7, 1.0), height * rng.uniform(0.2, 0.4)))
+    _logo(
+        canvas,
+        rng,
+        palette,
+        (width / 2, height * rng.uniform(0.35, 0.6)),
+        (width * rng.uniform(0.7, 1.0), height * rng.uniform(0.2, 0.4)),
+    )
     for y in rng.uniform(0.05, 0.95, int(rng.integers(1, 4))):
         _notes(canvas, rng, palette, height * y)
     _details(canvas, rng, palette)
@@ -302,7 +367,13 @@ def _layout_full_photo(canvas: Picture, rng: Generator, palette: Palette) -> Non
     height, width = canvas.shape[:2]
     _photo_noise(canvas, rng, palette)
     draw_photo(canvas, rng, palette)
-    _logo(canvas, rng, palette, (width / 2, height * rng.uniform(0.12, 0.88)), (width * 0.9, height * rng.uniform(0.15, 0.3)))
+    _logo(
+        canvas,
+        rng,
+        palette,
+        (width / 2, height * rng.uniform(0.12, 0.88)),
+        (width * 0.9, height * rng.uniform(0.15, 0.3)),
+    )
     _notes(canvas, rng, palette, height * rng.uniform(0.85, 0.96))
 
 
@@ -312,26 +383,40 @@ def _layout_plain(canvas: Picture, rng: Generator, palette: Palette) -> None:
     if rng.random() < 0.6:
         y = int(height * rng.uniform(0.1, 0.7))
         cv2.rectangle(canvas, (0, y), (width, y + int(height * rng.uniform(0.05, 0.3))), palette.second, -1)
-    _logo(canvas, rng, palette, (width / 2, height * rng.uniform(0.2, 0.4)), (width * rng.uniform(0.5, 0.9), height * 0.2))
+    _logo(
+        canvas, rng, palette, (width / 2, height * rng.uniform(0.2, 0.4)), (width * rng.uniform(0.5, 0.9), height * 0.2)
+    )
     for y in rng.uniform(0.4, 0.95, int(rng.integers(2, 5))):
         _notes(canvas, rng, palette, height * y)
     ink = contrast_on(palette.light, palette, rng)
-    fine_print(canvas, (width // 6, int(height * 0.8), width * 5 // 6, int(height * 0.92)), rng, ink, max(3, height // 50))
+    fine_print(
+        canvas, (width // 6, int(height * 0.8), width * 5 // 6, int(height * 0.92)), rng, ink, max(3, height // 50)
+    )
 
 
 def _layout_warning(canvas: Picture, rng: Generator, palette: Palette) -> None:
     """Tobacco style: a brand on top, a framed picture and a text field below."""
     height, width = canvas.shape[:2]
     if rng.random() < 0.55:
-        canvas[:] = hsv(rng.choice([0.6, 0.0, 0.11, 0.35, 0.6]), rng.choice([0.05, 0.15, 0.8, 0.9]), rng.uniform(0.25, 0.97))
+        canvas[:] = hsv(
+            rng.choice([0.6, 0.0, 0.11, 0.35, 0.6]), rng.choice([0.05, 0.15, 0.8, 0.9]), rng.uniform(0.25, 0.97)
+        )
     else:
         canvas[:] = palette.ground
     split = rng.uniform(0.3, 0.5)
     if rng.random() < 0.4:
         _swoosh(canvas[: int(height * split)], rng, palette.second)
     if rng.random() < 0.5:
-        cv2.line(canvas, (0, int(height * 0.12)), (width, int(height * 0.12)), tuple(int(c * 0.7) for c in palette.ground), 1)
-    _logo(canvas, rng, palette, (width * rng.uniform(0.45, 0.6), height * split * rng.uniform(0.4, 0.7)), (width * rng.uniform(0.5, 0.9), height * 0.2))
+        cv2.line(
+            canvas, (0, int(height * 0.12)), (width, int(height * 0.12)), tuple(int(c * 0.7) for c in palette.ground), 1
+        )
+    _logo(
+        canvas,
+        rng,
+        palette,
+        (width * rng.uniform(0.45, 0.6), height * split * rng.uniform(0.4, 0.7)),
+        (width * rng.uniform(0.5, 0.9), height * 0.2),
+    )
     edge = int(width * rng.uniform(0, 0.08))
     y0 = int(height * split)
     y1 = int(height * rng.uniform(0.93, 1.0))
@@ -343,7 +428,12 @@ def _layout_warning(canvas: Picture, rng: Generator, palette: Palette) -> None:
     _photo_noise(area, rng, photo_inks)
     draw_photo(area, rng, photo_inks)
     words = text_mask(f"{made_up_word(rng)} {made_up_word(rng)}", 16, 0)
-    stamp(canvas, fit(words, (width - 2 * edge) * 0.86, (y1 - text_top) * 0.4), (width / 2, text_top + (y1 - text_top) * 0.3), (240, 240, 240))
+    stamp(
+        canvas,
+        fit(words, (width - 2 * edge) * 0.86, (y1 - text_top) * 0.4),
+        (width / 2, text_top + (y1 - text_top) * 0.3),
+        (240, 240, 240),
+    )
     fine_print(canvas, (edge + 3, text_top + (y1 - text_top) // 2, width - edge - 3, y1 - 2), rng, (60, 60, 220), 4)
 
 
@@ -360,7 +450,9 @@ def _layout_drink(canvas: Picture, rng: Generator, palette: Palette) -> None:
     else:
         mask = fit(mask, width * 0.9, height * 0.3)
     edge = palette.light if rng.random() < 0.3 else None
-    outlined(canvas, mask, (width / 2, height * rng.uniform(0.35, 0.6)), contrast_on(palette.ground, palette, rng), edge)
+    outlined(
+        canvas, mask, (width / 2, height * rng.uniform(0.35, 0.6)), contrast_on(palette.ground, palette, rng), edge
+    )
     if rng.random() < 0.6:
         r = int(width * rng.uniform(0.2, 0.32))
         y = int(height * rng.uniform(0.65, 0.85))

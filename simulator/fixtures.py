@@ -16,6 +16,7 @@ from simulator.printing import (
     Colour,
     Picture,
     barcode,
+    dimmed,
     fine_print,
     fit,
     hsv,
@@ -30,7 +31,7 @@ from simulator.scene import BackKind, Bay, BoardKind, Plate, PriceTag, Prop, She
 def _speckle(picture: Picture, rng: Generator, sigma: float) -> None:
     """Uneven paint and grain, in place."""
     height, width = picture.shape[:2]
-    grain = rng.normal(0, sigma, (max(2, height // 3), max(2, width // 3), 1)).astype(np.float32)
+    grain: Picture = rng.normal(0, sigma, (max(2, height // 3), max(2, width // 3), 1)).astype(np.float32)
     grain = cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
     picture[:] = np.clip(picture + grain, 0, 255).astype(np.uint8)
 
@@ -71,7 +72,7 @@ def board_under(colour: Colour, seed: int) -> tuple[Picture, ...]:
     """The lower side of a board, 256 x 64: row 0 is the back. Folded edges run along it."""
     rng = np.random.default_rng((seed, 2))
     board = np.empty((64, 256, 3), np.uint8)
-    gradient(board, tuple(int(c * 0.35) for c in colour), tuple(int(c * rng.uniform(0.5, 0.85)) for c in colour))
+    gradient(board, dimmed(colour, 0.35), dimmed(colour, rng.uniform(0.5, 0.85)))
     for y in (8, 30, 56):
         board[y : y + 2] = (board[y : y + 2] * 0.7).astype(np.uint8)
     for x in rng.integers(10, 246, 2):
@@ -84,7 +85,7 @@ def rail_front(colour: Colour, seed: int) -> tuple[Picture, ...]:
     """The front edge of a board, 640 x 32: plain, profiled, banded, or filled with a printed strip."""
     rng = np.random.default_rng((seed, 3))
     rail = np.empty((32, 640, 3), np.uint8)
-    gradient(rail, tuple(min(255, int(c * 1.1)) for c in colour), tuple(int(c * rng.uniform(0.6, 0.95)) for c in colour))
+    gradient(rail, dimmed(colour, 1.1), dimmed(colour, rng.uniform(0.6, 0.95)))
     kind = rng.random()
     if kind < 0.3:
         rail[3:5] = (rail[3:5] * 0.65).astype(np.uint8)
@@ -113,11 +114,31 @@ def rail_front(colour: Colour, seed: int) -> tuple[Picture, ...]:
     return pyramid(with_alpha(rail))
 
 
+def _mesh(panel: Picture, colour: Colour, rng: Generator) -> Picture:
+    """A wire grid with the dim backs of the next aisle's goods behind it."""
+    panel[:] = tuple(int(c * rng.uniform(0.15, 0.35)) for c in colour)
+    x = 0
+    while x < 512:
+        span = int(rng.integers(30, 110))
+        for y in range(0, 512, 128):
+            face, _ = draw_face(int(rng.integers(4000)), 64, 96)
+            face = cv2.resize(face, (span, 110), interpolation=cv2.INTER_AREA)
+            patch = panel[y + 14 : y + 124, x : x + span]
+            patch[:] = (face[: patch.shape[0], : patch.shape[1]] * rng.uniform(0.25, 0.85)).astype(np.uint8)
+        x += span
+    panel = cv2.GaussianBlur(panel, (0, 0), 1.6)
+    pitch = int(rng.integers(16, 30))
+    for at in range(0, 512, pitch):
+        panel[:, at : at + 2] = colour
+        panel[at : at + 2] = colour
+    return panel
+
+
 @lru_cache(maxsize=48)
 def back_panel(kind: BackKind, colour: Colour, seed: int) -> tuple[Picture, ...]:
     """The panel behind the goods, 512 x 512, covering about 1 m a side."""
     rng = np.random.default_rng((seed, 4))
-    panel = np.full((512, 512, 3), colour, np.uint8)
+    panel: Picture = np.full((512, 512, 3), colour, np.uint8)
     if kind == "wood":
         panel = _wood(512, 512, colour, rng)
     elif kind == "pegboard":
@@ -129,21 +150,7 @@ def back_panel(kind: BackKind, colour: Colour, seed: int) -> tuple[Picture, ...]
         for y in range(0, 512, int(rng.integers(30, 60))):
             panel[y : y + 5] = (panel[y : y + 5] * 0.35).astype(np.uint8)
     elif kind == "mesh":
-        panel[:] = tuple(int(c * rng.uniform(0.15, 0.35)) for c in colour)
-        x = 0
-        while x < 512:
-            span = int(rng.integers(30, 110))
-            for y in range(0, 512, 128):
-                face, _ = draw_face(int(rng.integers(4000)), 64, 96)
-                face = cv2.resize(face, (span, 110), interpolation=cv2.INTER_AREA)
-                patch = panel[y + 14 : y + 124, x : x + span]
-                patch[:] = (face[: patch.shape[0], : patch.shape[1]] * rng.uniform(0.25, 0.85)).astype(np.uint8)
-            x += span
-        panel = cv2.GaussianBlur(panel, (0, 0), 1.6)
-        pitch = int(rng.integers(16, 30))
-        for at in range(0, 512, pitch):
-            panel[:, at : at + 2] = colour
-            panel[at : at + 2] = colour
+        panel = _mesh(panel, colour, rng)
     _speckle(panel, rng, 4)
     return pyramid(with_alpha(panel))
 
@@ -157,7 +164,7 @@ def _digits(rng: Generator) -> str:
     return f"{int(rng.integers(1, 90))},{int(rng.integers(0, 10))}0"
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2000)
 def tag_face(kind: str, seed: int, width: int, height: int) -> tuple[Picture, ...]:
     """A price tag: the price large, the name small, often a barcode."""
     rng = np.random.default_rng((seed, 5))
@@ -169,7 +176,11 @@ def tag_face(kind: str, seed: int, width: int, height: int) -> tuple[Picture, ..
     if kind == "electronic":
         paper, ink = (206, 212, 208), (35, 35, 35)
     face = np.full((height, width, 3), paper, np.uint8)
-    price = fit(text_mask(_digits(rng), 40, int(rng.integers(0, 3))), width * rng.uniform(0.3, 0.6), height * rng.uniform(0.4, 0.7))
+    price = fit(
+        text_mask(_digits(rng), 40, int(rng.integers(0, 3))),
+        width * rng.uniform(0.3, 0.6),
+        height * rng.uniform(0.4, 0.7),
+    )
     right = bool(rng.random() < 0.7)
     middle = width * (0.96 if right else 0.04) + (-1 if right else 1) * price.shape[1] / 2
     if kind == "two_tone":
@@ -180,7 +191,9 @@ def tag_face(kind: str, seed: int, width: int, height: int) -> tuple[Picture, ..
         middle = (x0 + x1) / 2
     stamp(face, price, (middle, height * rng.uniform(0.5, 0.66)), ink)
     if kind == "strip_text":
-        stamp(face, fit(text_mask("ALL " + _digits(rng), 30, 1), width * 0.9, height * 0.7), (width / 2, height / 2), ink)
+        stamp(
+            face, fit(text_mask("ALL " + _digits(rng), 30, 1), width * 0.9, height * 0.7), (width / 2, height / 2), ink
+        )
         return pyramid(with_alpha(face))
     name = fit(script_mask(rng, SCRIPTS[rng.integers(len(SCRIPTS))], 12, 8), width * 0.85, max(4, height * 0.16))
     stamp(face, name, (width * 0.5, height * 0.11), ink)
@@ -190,7 +203,13 @@ def tag_face(kind: str, seed: int, width: int, height: int) -> tuple[Picture, ..
         barcode(face, (int(width * lo), y, int(width * hi), min(height - 2, y + max(5, height // 5))), rng)
     fine_print(face, (int(width * lo), int(height * 0.25), int(width * hi), int(height * 0.5)), rng, (110, 110, 110), 4)
     if kind == "electronic":
-        cv2.rectangle(face, (0, 0), (width - 1, height - 1), (235, 235, 235) if rng.random() < 0.6 else (60, 60, 60), max(2, height // 12))
+        cv2.rectangle(
+            face,
+            (0, 0),
+            (width - 1, height - 1),
+            (235, 235, 235) if rng.random() < 0.6 else (60, 60, 60),
+            max(2, height // 12),
+        )
     elif rng.random() < 0.5:
         cv2.rectangle(face, (0, 0), (width - 1, height - 1), (150, 150, 150) if rng.random() < 0.6 else ink, 1)
     return pyramid(with_alpha(face))
@@ -198,7 +217,7 @@ def tag_face(kind: str, seed: int, width: int, height: int) -> tuple[Picture, ..
 
 def tag_texture(tag: PriceTag) -> tuple[Picture, ...]:
     """The texture of a placed tag, 44 px high."""
-    return tag_face(tag.kind, tag.seed, max(24, min(160, round(44 * tag.width_mm / tag.height_mm))), 44)
+    return tag_face(tag.kind, tag.seed % 240, max(24, min(160, 8 * round(5.5 * tag.width_mm / tag.height_mm))), 44)
 
 
 @lru_cache(maxsize=128)
@@ -215,7 +234,7 @@ def plate_texture(look: str, colour: Colour, opacity: float, seed: int) -> tuple
     height, width = face.shape[:2]
     mask = np.full((height, width), int(255 * opacity), np.uint8)
     if look == "pusher":
-        gradient(face, colour, tuple(int(c * 0.8) for c in colour))
+        gradient(face, colour, dimmed(colour, 0.8))
         mask[:] = 0
         r = int(rng.integers(6, 20))
         cv2.rectangle(mask, (0, r), (width, height), int(255 * opacity), -1)
@@ -274,7 +293,12 @@ def prop_texture(kind: str, seed: int, colour: Colour, opacity: float) -> tuple[
     if kind in ("poster", "talker", "card"):
         face, inks = draw_face(int(rng.integers(4000)), 200, 240, ("food", "photo", "centre", "plain")[rng.integers(4)])
         if rng.random() < 0.5:
-            stamp(face, fit(text_mask(("SALE", "-50%", "NEW!", "2 FOR 1", "HELLO", "BIO")[rng.integers(6)], 48, 3), 170, 60), (100, 60), inks.accent)
+            stamp(
+                face,
+                fit(text_mask(("SALE", "-50%", "NEW!", "2 FOR 1", "HELLO", "BIO")[rng.integers(6)], 48, 3), 170, 60),
+                (100, 60),
+                inks.accent,
+            )
     elif kind == "strip":
         face, _ = draw_face(int(rng.integers(4000)), 300, 40, "wide")
     elif kind == "carton":

@@ -52,7 +52,7 @@ def _tone_table(look: CameraLook, channel: int) -> Picture:
 
 
 def apply_look(picture: Picture, look: CameraLook, rng: Generator) -> Picture:
-    """The picture as this camera would deliver it: glass, blur, vignette, tone, noise, sharpening, JPEG, in this order."""
+    """The picture as this camera would deliver it: glass, blur, vignette, tone, noise, sharpening, JPEG."""
     height, width = picture.shape[:2]
     if look.glass_seed:
         picture = _glass(picture, look.glass_seed)
@@ -63,7 +63,7 @@ def apply_look(picture: Picture, look: CameraLook, rng: Generator) -> Picture:
         picture = cv2.GaussianBlur(picture, (0, 0), look.blur_px)
     if look.motion_px > 1:
         side = int(look.motion_px) | 1
-        kernel = np.zeros((side, side), np.float32)
+        kernel: Picture = np.zeros((side, side), np.float32)
         kernel[side // 2] = 1
         turn = cv2.getRotationMatrix2D((side // 2, side // 2), look.motion_deg, 1)
         kernel = cv2.warpAffine(kernel, turn, (side, side))
@@ -86,5 +86,6 @@ def apply_look(picture: Picture, look: CameraLook, rng: Generator) -> Picture:
         picture = cv2.addWeighted(picture, 1 + look.sharpen, cv2.GaussianBlur(picture, (0, 0), 1.2), -look.sharpen, 0)
     if look.jpeg_quality:
         _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, look.jpeg_quality])
-        picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        picture = picture if decoded is None else decoded
     return picture

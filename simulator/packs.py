@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Packs as textures: the printed face wrapped on a box, bottle, can, bag, cup, jar, tube or blister card.
 
-Textures are BGRA with premultiplied alpha, kept in a cache as a small pyramid, so that a pack drawn at 16 px is as clean as
-one at 250 px.
+Textures are BGRA with premultiplied alpha, kept in a cache as a small pyramid, so that a pack drawn at 16 px
+is as clean as one at 250 px.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ _ROUND: tuple[PackShape, ...] = ("bottle", "can", "cup", "jar")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackArt:
-    """Textures of one style. Each is a pyramid, finest first; `outline_uv` (n, 2) traces the front in 0..1, v downwards."""
+    """Textures of one style, each a pyramid, finest first.
+
+    `outline_uv` (n, 2) traces the front in 0..1, v downwards.
+    """
 
     front: tuple[Picture, ...]
     side: tuple[Picture, ...]
@@ -45,19 +48,16 @@ def pyramid(texture: Picture) -> tuple[Picture, ...]:
 
 def with_alpha(face: Picture, alpha: Picture | None = None) -> Picture:
     """BGRA with premultiplied alpha from a BGR picture and a coverage mask (None: opaque)."""
-    out = np.empty((*face.shape[:2], 4), np.uint8)
-    if alpha is None:
-        out[..., :3] = face
-        out[..., 3] = 255
-    else:
-        out[..., :3] = (face.astype(np.uint16) * alpha[..., None] // 255).astype(np.uint8)
-        out[..., 3] = alpha
+    out = cv2.cvtColor(face, cv2.COLOR_BGR2BGRA)
+    if alpha is not None:
+        out = cv2.multiply(out, cv2.merge([alpha] * 4), scale=1 / 255)
     return out
 
 
 def shade(face: Picture, factor: Picture) -> Picture:
     """Multiply a picture by a float map (h, w) or a row/column that broadcasts to it."""
-    return np.clip(face * np.atleast_3d(factor), 0, 255).astype(np.uint8)
+    wide = np.ascontiguousarray(np.broadcast_to(factor, face.shape), dtype=np.float32)
+    return cv2.multiply(face, wide, dtype=cv2.CV_8U)
 
 
 def _cylinder(width: int, rng: Generator, gloss: float) -> Picture:
@@ -65,14 +65,14 @@ def _cylinder(width: int, rng: Generator, gloss: float) -> Picture:
     light = rng.uniform(-0.5, 0.5)
     body = 0.42 + 0.62 * np.sqrt(np.clip(1 - (0.93 * across) ** 2, 0, 1)) * (1 - 0.18 * across * np.sign(light))
     glint = gloss * np.exp(-(((across - light) / 0.1) ** 2)) + 0.6 * gloss * np.exp(-(((across + 0.75) / 0.06) ** 2))
-    return (body + glint)[None, :, None]
+    return np.asarray((body + glint)[None, :, None])
 
 
 def _crinkle(height: int, width: int, rng: Generator, strength: float) -> Picture:
     """Foil: slopes of a smooth random surface, steeper towards the seams."""
     cell = max(5, width // int(rng.integers(4, 9)))
     rough = rng.normal(0, 1, (max(3, height // cell + 2), max(3, width // cell + 2))).astype(np.float32)
-    surface = cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)
+    surface: Picture = cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)
     fine = rng.normal(0, 0.35, (height // 4 + 2, max(3, width // 5 + 2))).astype(np.float32)
     surface += cv2.resize(fine, (width, height), interpolation=cv2.INTER_LINEAR)
     slope = cv2.Sobel(surface, cv2.CV_32F, 1, 1, ksize=3) * 3 + cv2.Sobel(surface, cv2.CV_32F, 0, 1, ksize=3)
@@ -87,7 +87,16 @@ def _profile(shape: PackShape, rng: Generator) -> list[tuple[float, float]]:
         neck, neck_v = rng.uniform(0.13, 0.24), rng.uniform(0.08, 0.22)
         shoulder = neck_v + rng.uniform(0.05, 0.2)
         waist = 0.5 - (rng.uniform(0.02, 0.09) if rng.random() < 0.4 else 0)
-        return [(0, neck), (neck_v, neck), (shoulder - 0.03, 0.45), (shoulder, 0.495), (0.55, waist), (0.8, 0.5), (0.97, 0.49), (1, 0.45)]
+        return [
+            (0, neck),
+            (neck_v, neck),
+            (shoulder - 0.03, 0.45),
+            (shoulder, 0.495),
+            (0.55, waist),
+            (0.8, 0.5),
+            (0.97, 0.49),
+            (1, 0.45),
+        ]
     if shape == "can":
         return [(0, 0.42), (0.05, 0.5), (0.95, 0.5), (1, 0.44)]
     if shape == "cup":
@@ -95,7 +104,14 @@ def _profile(shape: PackShape, rng: Generator) -> list[tuple[float, float]]:
         return [(0, 0.5), (0.06, 0.5), (0.065, 0.47), (1, foot)]
     if shape == "jar":
         return [(0, 0.42), (0.2, 0.42), (0.22, 0.46), (0.3, 0.5), (0.95, 0.5), (1, 0.45)]
-    return [(0, 0.5), (0.04, 0.5), (0.3, 0.48), (0.78, 0.42), (0.8, rng.uniform(0.25, 0.36)), (1, rng.uniform(0.25, 0.36))]
+    return [
+        (0, 0.5),
+        (0.04, 0.5),
+        (0.3, 0.48),
+        (0.78, 0.42),
+        (0.8, rng.uniform(0.25, 0.36)),
+        (1, rng.uniform(0.25, 0.36)),
+    ]
 
 
 def _silhouette(profile: list[tuple[float, float]], width: int, height: int) -> tuple[Picture, Picture]:
@@ -113,7 +129,7 @@ def _rectangle() -> Picture:
 
 @lru_cache(maxsize=4096)
 def brand_matrix(brand_seed: int) -> Picture:
-    """The 3x3 matrix by which a brand turns the hue, saturation and value of its artwork (BGR); 0 leaves it as printed."""
+    """The 3x3 matrix by which a brand turns hue, saturation and value of its artwork (BGR); 0 leaves it as printed."""
     if brand_seed == 0:
         return np.eye(3)
     rng = np.random.default_rng(brand_seed)
@@ -123,7 +139,7 @@ def brand_matrix(brand_seed: int) -> Picture:
     spin += np.array([[0, sin, -sin], [-sin, 0, sin], [sin, -sin, 0]])
     saturation = rng.uniform(0.7, 1.25)
     grey = np.tile([0.114, 0.587, 0.299], (3, 1))
-    return rng.uniform(0.75, 1.05) * ((saturation * np.eye(3) + (1 - saturation) * grey) @ spin)
+    return np.asarray(rng.uniform(0.75, 1.05) * ((saturation * np.eye(3) + (1 - saturation) * grey) @ spin))
 
 
 def _bottle(face: Picture, mask: Picture, profile: list[tuple[float, float]], rng: Generator) -> Picture:
@@ -206,16 +222,35 @@ def _blister(face: Picture, rng: Generator) -> Picture:
     middle = ((x0 + x1) // 2, (top + y1) // 2)
     axes = (max(2, int((x1 - x0) * rng.uniform(0.15, 0.45))), max(2, int((y1 - top) * rng.uniform(0.25, 0.45))))
     cv2.ellipse(face, middle, axes, rng.uniform(0, 40), 0, 360, inside, -1, cv2.LINE_AA)
-    cv2.ellipse(face, (middle[0] - axes[0] // 3, middle[1] - axes[1] // 3), (max(1, axes[0] // 4), max(1, axes[1] // 4)), 0, 0, 360, (245, 245, 245), -1, cv2.LINE_AA)
+    cv2.ellipse(
+        face,
+        (middle[0] - axes[0] // 3, middle[1] - axes[1] // 3),
+        (max(1, axes[0] // 4), max(1, axes[1] // 4)),
+        0,
+        0,
+        360,
+        (245, 245, 245),
+        -1,
+        cv2.LINE_AA,
+    )
     cv2.rectangle(face, (x0, top), (x1, y1), (225, 225, 225), 1)
     cv2.line(face, (x0 + 2, top + 2), (x0 + 2, y1 - 2), (255, 255, 255), 1)
-    cv2.ellipse(face, (width // 2, max(3, height // 22)), (max(2, width // 9), max(1, height // 50)), 0, 0, 360, (40, 40, 40), -1)
+    cv2.ellipse(
+        face,
+        (width // 2, max(3, height // 22)),
+        (max(2, width // 9), max(1, height // 50)),
+        0,
+        0,
+        360,
+        (40, 40, 40),
+        -1,
+    )
     return face
 
 
 def _side_of(face: Picture, ground: Colour, width: int, rng: Generator) -> Picture:
     height = face.shape[0]
-    if width < 12:  # noqa: PLR2004 - these shapes show no side
+    if width < 12:
         return np.zeros((2, 2, 3), np.uint8)
     side = np.empty((height, width, 3), np.uint8)
     edge = face[:, :2].mean(axis=(0, 1))
@@ -259,7 +294,7 @@ def pack_art(style: PackStyle, variant: int = 0) -> PackArt:
     return _art(PackStyle(style.shape, width_mm, 1.0, depth_mm, style.face_seed, 0, style.layout), crumple)
 
 
-@lru_cache(maxsize=1500)
+@lru_cache(maxsize=2500)
 def _art(style: PackStyle, variant: int) -> PackArt:
     rng = np.random.default_rng((style.face_seed, 77, variant))
     face, palette = draw_face(style.face_seed, *_front_px(style), style.layout)
@@ -270,7 +305,11 @@ def _art(style: PackStyle, variant: int) -> PackArt:
         shape_rng = np.random.default_rng((style.face_seed, 5))
         profile = _profile(style.shape, shape_rng)
         mask, outline = _silhouette(profile, width, height)
-        face = _bottle(face, mask, profile, shape_rng) if style.shape == "bottle" else _capped(face, style.shape, shape_rng)
+        face = (
+            _bottle(face, mask, profile, shape_rng)
+            if style.shape == "bottle"
+            else _capped(face, style.shape, shape_rng)
+        )
         lit = shade(face, _cylinder(width, shape_rng, shape_rng.uniform(0.05, 0.55)))
     elif style.shape == "bag":
         lit, mask, outline = _bag(face, rng)
@@ -319,14 +358,14 @@ _LAYOUTS_OF: dict[PackShape, tuple[str, ...]] = {
     "tube": ("plain", "centre", "drink"),
 }
 FACE_POOL = 4000
-SKUS_PER_SHAPE: dict[PackShape, int] = {"box": 1400, "bag": 350, "bottle": 250}
-"""Random scenes draw from this many made-up SKUs of a shape (else 130), in any size and brand colour, so that art is cached."""
+SKUS_PER_SHAPE: dict[PackShape, int] = {"box": 1000, "bag": 300, "bottle": 250}
+"""Random scenes draw from this many made-up SKUs of a shape (else 130), in any size and brand colour: art stays cached."""
 
 
 def random_style(rng: Generator, shape: PackShape, height_mm: float | None = None) -> PackStyle:
     """A made-up SKU of a shape; `height_mm` keeps its proportions near those of the trade."""
     (w0, w1), (h0, h1), (d0, d1) = _SIZES[shape]
-    brand_seed = int(rng.integers(1, 4000)) if rng.random() < 0.65 else 0  # noqa: PLR2004 - the rest as printed
+    brand_seed = int(rng.integers(1, 4000)) if rng.random() < 0.65 else 0
     sku = int(rng.integers(SKUS_PER_SHAPE.get(shape, 130)))
     rng = np.random.default_rng((sku, list(_SIZES).index(shape)))
     width, height, depth = rng.uniform(w0, w1), rng.uniform(h0, h1), rng.uniform(d0, d1)

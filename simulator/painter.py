@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Painting textured rectangles of three-dimensional space into a picture, back to front, while keeping who is visible where.
+"""Painting textured rectangles of space into a picture, back to front, while keeping who is visible where.
 
-A rectangle is an origin (its top left corner) and two edge vectors in millimetres; its texture maps onto it by one homography,
-so a warp of a small region paints it exactly.
+A rectangle is an origin (its top left corner) and two edge vectors in millimetres; its texture maps onto it by one
+homography, so a warp of a small region paints it exactly.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ _UNIT = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 
 
 class Painter:
-    """Holds the picture `canvas` (h, w, 4), whose fourth channel means nothing, and `owner` (h, w) int32: which id was painted last at each pixel (0 none)."""
+    """Holds the picture and who owns its pixels.
+
+    `canvas` (h, w, 4) has a fourth channel that means nothing; `owner` (h, w) int32 says which id was painted last at
+    each pixel, 0 where nobody asked.
+    """
 
     def __init__(self, view: View, ground: Array) -> None:
         self.width_px, self.height_px = view.image_wh_px
@@ -50,7 +54,7 @@ class Painter:
                 kept.append(here)
             if (here[2] >= NEAR_MM) != (there[2] >= NEAR_MM):
                 kept.append(here + (there - here) * (NEAR_MM - here[2]) / (there[2] - here[2]))
-        if len(kept) < 3:  # noqa: PLR2004 - fewer corners enclose nothing
+        if len(kept) < 3:
             return None
         shape = np.stack(kept)
         return np.asarray(shape[:, :2] / shape[:, 2:])
@@ -62,6 +66,7 @@ class Painter:
         across: Array,
         down: Array,
         gain: float = 1.0,
+        *,
         owner: int | None = 0,
         colours: Array | None = None,
     ) -> int:

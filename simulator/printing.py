@@ -19,8 +19,35 @@ Colour: TypeAlias = tuple[int, int, int]
 
 SCRIPTS = ("latin", "latin", "latin", "kanji", "kana", "thai", "arabic", "hangul", "devanagari")
 _LINES_PER_SCRIPT = 160
-_ONSETS = "b c d f g k l m n p r s t v z br ch cl dr fl gr kr pl pr st tr".split()
-_NUCLEI = "a e i o u a e o ai ea io ou".split()
+_ONSETS = [
+    "b",
+    "c",
+    "d",
+    "f",
+    "g",
+    "k",
+    "l",
+    "m",
+    "n",
+    "p",
+    "r",
+    "s",
+    "t",
+    "v",
+    "z",
+    "br",
+    "ch",
+    "cl",
+    "dr",
+    "fl",
+    "gr",
+    "kr",
+    "pl",
+    "pr",
+    "st",
+    "tr",
+]
+_NUCLEI = ["a", "e", "i", "o", "u", "a", "e", "o", "ai", "ea", "io", "ou"]
 _CODAS = ["", "", "", "n", "r", "s", "l", "m", "nd", "lo"]
 
 
@@ -41,6 +68,12 @@ def hsv(hue: float, saturation: float, value: float) -> Colour:
     return int(blue * 255), int(green * 255), int(red * 255)
 
 
+def dimmed(colour: Colour, factor: float) -> Colour:
+    """A colour made darker (below 1) or brighter (above 1)."""
+    blue, green, red = (min(255, int(c * factor)) for c in colour)
+    return blue, green, red
+
+
 def luminance(colour: Colour) -> float:
     """Rec. 601 luma of a BGR colour, 0..255."""
     return 0.114 * colour[0] + 0.587 * colour[1] + 0.299 * colour[2]
@@ -48,7 +81,9 @@ def luminance(colour: Colour) -> float:
 
 def make_palette(rng: Generator) -> Palette:
     """Inks that go together the way packaging does: vivid, pastel, white, dark, kraft or black with gold."""
-    hue = float(rng.choice([0.0, 0.0, 0.02, 0.98, 0.07, 0.12, 0.14, 0.15, 0.33, 0.4, 0.56, 0.6, 0.62, 0.65, 0.77, 0.92]))
+    hue = float(
+        rng.choice([0.0, 0.0, 0.02, 0.98, 0.07, 0.12, 0.14, 0.15, 0.33, 0.4, 0.56, 0.6, 0.62, 0.65, 0.77, 0.92])
+    )
     hue += float(rng.normal(0, 0.02))
     other = hue + float(rng.choice([0.5, 0.33, 0.12, -0.12, 0.6, 0.0]))
     mood = rng.random()
@@ -84,9 +119,10 @@ def contrast_on(ground: Colour, palette: Palette, rng: Generator) -> Colour:
 
 def made_up_word(rng: Generator) -> str:
     """A pronounceable word of one to three syllables."""
-    parts = []
-    for _ in range(int(rng.integers(1, 4))):
-        parts.append(_ONSETS[rng.integers(len(_ONSETS))] + _NUCLEI[rng.integers(len(_NUCLEI))])
+    parts = [
+        _ONSETS[rng.integers(len(_ONSETS))] + _NUCLEI[rng.integers(len(_NUCLEI))]
+        for _ in range(int(rng.integers(1, 4)))
+    ]
     word = "".join(parts) + _CODAS[rng.integers(len(_CODAS))]
     return [word.upper(), word.capitalize(), word][int(rng.integers(3))]
 
@@ -106,7 +142,9 @@ def text_mask(text: str, height_px: int, stroke_px: int = 0) -> Picture:
     return np.asarray(canvas)
 
 
-def _glyph(canvas: Picture, x: int, em: int, script: str, rng: Generator) -> None:
+def _glyph(  # noqa: C901, PLR0912 - one branch a script reads better than a table of closures
+    canvas: Picture, x: int, em: int, script: str, rng: Generator
+) -> None:
     pen = max(1, em // 9)
     a, b = x + em // 10, x + em - em // 10
     top, foot = em // 8, em - em // 8
@@ -115,7 +153,9 @@ def _glyph(canvas: Picture, x: int, em: int, script: str, rng: Generator) -> Non
     if script == "kanji":
         for i in range(int(rng.integers(2, 5))):
             y = int(grid[1][i, 0])
-            cv2.line(canvas, (a + int(rng.integers(0, em // 4)), y), (b - int(rng.integers(0, em // 4 + 1)), y), 255, pen)
+            cv2.line(
+                canvas, (a + int(rng.integers(0, em // 4)), y), (b - int(rng.integers(0, em // 4 + 1)), y), 255, pen
+            )
         for i in range(int(rng.integers(1, 4))):
             u = int(grid[0][i, 0])
             cv2.line(canvas, (u, int(grid[1][i, 0])), (u + int(rng.integers(-em // 5, em // 5 + 1)), foot), 255, pen)
@@ -142,12 +182,20 @@ def _glyph(canvas: Picture, x: int, em: int, script: str, rng: Generator) -> Non
             cv2.line(canvas, (a, y), (a, top), 255, pen)
         else:
             cv2.ellipse(canvas, ((a + b) // 2, y), (em // 4, em // 4), 0, int(rng.integers(0, 2)) * 180, 360, 255, pen)
-        cv2.circle(canvas, (int(grid[0][0, 0]), em // 3 if rng.random() < 0.5 else em * 9 // 10 - 1), pen // 2 + 1, 255, -1)
+        cv2.circle(
+            canvas, (int(grid[0][0, 0]), em // 3 if rng.random() < 0.5 else em * 9 // 10 - 1), pen // 2 + 1, 255, -1
+        )
     elif script == "hangul":
         if rng.random() < 0.5:
             cv2.circle(canvas, (a + em // 4, top + em // 4), em // 6, 255, pen)
         else:
-            cv2.polylines(canvas, [np.array([[a, top], [a + em // 2, top], [a + em // 2, top + em // 3]])], False, 255, pen)
+            cv2.polylines(
+                canvas,
+                [np.array([[a, top], [a + em // 2, top], [a + em // 2, top + em // 3]])],
+                isClosed=False,
+                color=255,
+                thickness=pen,
+            )
         cv2.line(canvas, (b - em // 8, top), (b - em // 8, foot), 255, pen)
         cv2.line(canvas, (a, foot - em // 6), (b - em // 4, foot - em // 6), 255, pen)
     else:
@@ -161,7 +209,6 @@ def script_mask(rng: Generator, script: str, height_px: int, glyph_count: int) -
     return _script_line(script, height_px, glyph_count, int(rng.integers(_LINES_PER_SCRIPT)))
 
 
-
 @lru_cache(maxsize=6000)
 def _script_line(script: str, height_px: int, glyph_count: int, seed: int) -> Picture:
     rng = np.random.default_rng((seed, glyph_count))
@@ -169,7 +216,7 @@ def _script_line(script: str, height_px: int, glyph_count: int, seed: int) -> Pi
         words = " ".join(made_up_word(rng) for _ in range(1 if glyph_count < 9 else 2))
         return text_mask(words, height_px, int(rng.integers(0, 1 + max(1, height_px // 12))))
     em = max(7, height_px)
-    canvas = np.zeros((em, em * glyph_count), np.uint8)
+    canvas: Picture = np.zeros((em, em * glyph_count), np.uint8)
     for index in range(glyph_count):
         _glyph(canvas, index * em, em, script, rng)
     if rng.random() < 0.5:
@@ -181,9 +228,7 @@ def fit(mask: Picture, max_width_px: float, max_height_px: float) -> Picture:
     """Shrink or stretch a mask into a box (never below 2 px a side)."""
     height, width = mask.shape[:2]
     scale = min(max_width_px / width, max_height_px / height)
-    return cv2.resize(
-        mask, (max(2, round(width * scale)), max(2, round(height * scale))), interpolation=cv2.INTER_AREA
-    )
+    return cv2.resize(mask, (max(2, round(width * scale)), max(2, round(height * scale))), interpolation=cv2.INTER_AREA)
 
 
 def shear(mask: Picture, amount: float) -> Picture:
@@ -218,7 +263,9 @@ def stamp(canvas: Picture, mask: Picture, centre_xy: tuple[float, float], colour
     target[:] = target + (((np.array(colour, np.int16) - target) * cover.astype(np.int32)) // 255).astype(np.int16)
 
 
-def outlined(canvas: Picture, mask: Picture, centre_xy: tuple[float, float], colour: Colour, edge: Colour | None) -> None:
+def outlined(
+    canvas: Picture, mask: Picture, centre_xy: tuple[float, float], colour: Colour, edge: Colour | None
+) -> None:
     """Stamp a mask with an optional outline of another colour around it."""
     if edge is not None:
         grow = max(2, mask.shape[0] // 12)
@@ -227,7 +274,9 @@ def outlined(canvas: Picture, mask: Picture, centre_xy: tuple[float, float], col
     stamp(canvas, mask, centre_xy, colour)
 
 
-def fine_print(canvas: Picture, box: tuple[int, int, int, int], rng: Generator, colour: Colour, line_px: int = 4) -> None:
+def fine_print(
+    canvas: Picture, box: tuple[int, int, int, int], rng: Generator, colour: Colour, line_px: int = 4
+) -> None:
     """Lines too small to read: dashes of word length inside (x0, y0, x1, y1)."""
     x0, y0, x1, y1 = box
     for y in range(y0 + line_px // 2, y1 - 1, line_px):

@@ -29,20 +29,20 @@ def camera_matrix(view: View) -> Array:
     axes = np.stack([right, down, ahead])
     width, height = view.image_wh_px
     inner = np.array([[view.focal_px, 0, width / 2], [0, view.focal_px, height / 2], [0, 0, 1]])
-    return inner @ np.concatenate([axes, -(axes @ eye)[:, None]], axis=1)
+    return np.asarray(inner @ np.concatenate([axes, -(axes @ eye)[:, None]], axis=1))
 
 
 def project(view: View, points_mm: Array) -> Array:
-    """Pixels (..., 2) of bay points (..., 3), without distortion. Points behind the camera give nonsense: check `depth_of`."""
+    """Pixels (..., 2) of bay points (..., 3), undistorted. Check `depth_of`: points behind the camera give nonsense."""
     matrix = camera_matrix(view)
     homogeneous = points_mm @ matrix[:, :3].T + matrix[:, 3]
-    return homogeneous[..., :2] / homogeneous[..., 2:]
+    return np.asarray(homogeneous[..., :2] / homogeneous[..., 2:])
 
 
 def depth_of(view: View, points_mm: Array) -> Array:
     """Distance in millimetres along the optical axis of bay points (..., 3)."""
     matrix = camera_matrix(view)
-    return points_mm @ matrix[2, :3] + matrix[2, 3]
+    return np.asarray(points_mm @ matrix[2, :3] + matrix[2, 3])
 
 
 def distort(view: View, points_px: Array) -> Array:
@@ -52,7 +52,7 @@ def distort(view: View, points_px: Array) -> Array:
     centre = np.array(view.image_wh_px) / 2
     ray = (points_px - centre) / view.focal_px
     r2 = (ray**2).sum(axis=-1, keepdims=True)
-    return centre + ray * (1 + view.k1 * r2 + view.k2 * r2**2) * view.focal_px
+    return np.asarray(centre + ray * (1 + view.k1 * r2 + view.k2 * r2**2) * view.focal_px)
 
 
 @lru_cache(maxsize=4)

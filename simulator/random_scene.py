@@ -43,7 +43,7 @@ def random_scene(rng: Generator, image_wh_px: tuple[int, int]) -> Scene:
     fills = _fill(rng, bay, plans)
     view = _view(rng, bay, image_wh_px, width_mm, height_mm)
     tags = _tags(rng, bay, style, plans, fills)
-    scene = Scene(
+    return Scene(
         bay=bay,
         view=view,
         packs=tuple(p for f in fills for p in f.packs),
@@ -57,7 +57,6 @@ def random_scene(rng: Generator, image_wh_px: tuple[int, int]) -> Scene:
         surround_seed=int(rng.integers(1 << 30)),
         hand_seed=int(rng.integers(1, 1 << 30)) if rng.random() < 0.05 else 0,
     )
-    return scene
 
 
 def _pick(rng: Generator, choices: tuple[str, ...]) -> str:
@@ -85,7 +84,8 @@ def _furniture(
     fence: FenceKind = _pick(rng, style.fences)  # type: ignore[assignment]
     rail_mm = float(rng.uniform(0.12, 0.42)) * min(facing_mm, 170)
     rail_seed = int(rng.integers(300))
-    rows, plans = [], []
+    rows: list[ShelfRow] = []
+    plans: list[RowPlan] = []
     y_mm = float(rng.uniform(0.0, 0.4)) * facing_mm
     same_height = rng.random() < style.uniform_rows
     bay_h = height_mm * float(rng.uniform(0.75, 1.5))
@@ -205,7 +205,9 @@ def _tags(
     return tuple(tags)
 
 
-def _props(rng: Generator, bay: Bay, view: View) -> tuple[Prop, ...]:
+def _props(  # noqa: C901 - one short paragraph per kind of prop
+    rng: Generator, bay: Bay, view: View
+) -> tuple[Prop, ...]:
     props: list[Prop] = []
     wide, tall = bay.width_mm, bay.height_mm
 
@@ -214,7 +216,17 @@ def _props(rng: Generator, bay: Bay, view: View) -> tuple[Prop, ...]:
 
     if rng.random() < 0.5:
         floor = hsv(rng.random(), rng.uniform(0, 0.25), rng.uniform(0.25, 0.9))
-        props.append(Prop("floor", (-wide, -30.0, 0.0), (3 * wide, 0, 0), (0, -0.6 * tall, 0.4 * tall), seed(), floor, in_front=False))
+        props.append(
+            Prop(
+                "floor",
+                (-wide, -30.0, 0.0),
+                (3 * wide, 0, 0),
+                (0, -0.6 * tall, 0.4 * tall),
+                seed(),
+                floor,
+                in_front=False,
+            )
+        )
     for _ in range(int(rng.choice([0, 0, 1, 2]))):
         x, w, h = rng.uniform(-0.3, 1.1) * wide, rng.uniform(0.1, 0.5) * wide, rng.uniform(0.05, 0.2) * tall
         y = tall * rng.uniform(0.97, 1.1) if rng.random() < 0.6 else rng.uniform(0, 0.8) * tall
@@ -239,7 +251,13 @@ def _props(rng: Generator, bay: Bay, view: View) -> tuple[Prop, ...]:
             x, drop = float(rng.uniform(0, wide)), float(rng.uniform(-0.3, 0.6)) * side
             lean = float(rng.normal(0, 0.15))
             props.append(
-                Prop("talker", (x, row.y_mm - drop, 25.0), (side, lean * side, 0), (-lean * side, side * rng.uniform(0.6, 1.3), 0), seed())
+                Prop(
+                    "talker",
+                    (x, row.y_mm - drop, 25.0),
+                    (side, lean * side, 0),
+                    (-lean * side, side * rng.uniform(0.6, 1.3), 0),
+                    seed(),
+                )
             )
     if rng.random() < 0.3:
         row = bay.rows[int(rng.integers(len(bay.rows)))]
@@ -249,13 +267,17 @@ def _props(rng: Generator, bay: Bay, view: View) -> tuple[Prop, ...]:
         x = 0.0
         while x < wide * 0.9:
             w = float(rng.uniform(0.15, 0.4)) * wide
-            props.append(Prop("carton", (x, top, -bay.depth_mm * 0.3), (w, 0, 0), (0, w * 0.5, 0), seed(), in_front=False))
+            props.append(
+                Prop("carton", (x, top, -bay.depth_mm * 0.3), (w, 0, 0), (0, w * 0.5, 0), seed(), in_front=False)
+            )
             x += w * float(rng.uniform(1.02, 1.6))
     if rng.random() < 0.12:
         span = float(rng.uniform(0.15, 0.4)) * wide
         x = -0.1 * wide if rng.random() < 0.5 else wide - span * 0.8
         near = float(rng.uniform(0.05, 0.3)) * view.position_mm[2]
-        props.append(Prop("clutter", (x, -0.1 * tall, near), (span, 0, 0), (0, float(rng.uniform(0.2, 0.6)) * tall, 0), seed()))
+        props.append(
+            Prop("clutter", (x, -0.1 * tall, near), (span, 0, 0), (0, float(rng.uniform(0.2, 0.6)) * tall, 0), seed())
+        )
     return tuple(props)
 
 
@@ -289,9 +311,9 @@ def _look(rng: Generator, facing_px: float) -> CameraLook:
         glass_seed=int(rng.integers(1, 1 << 30)) if rng.random() < 0.12 else 0,
     )
     if rng.random() < 0.08:
-        look = replace(look, motion_px=float(rng.uniform(2, 0.06 * facing_px + 4)), motion_deg=float(rng.uniform(0, 180)))
-    if rng.random() < 0.12 and facing_px > 40:  # noqa: PLR2004 - smaller facings would melt
+        look = replace(
+            look, motion_px=float(rng.uniform(2, 0.06 * facing_px + 4)), motion_deg=float(rng.uniform(0, 180))
+        )
+    if rng.random() < 0.12 and facing_px > 40:
         look = replace(look, downscale=float(rng.uniform(0.45, 0.9)))
     return look
-
-

@@ -169,7 +169,9 @@ class _Filler:
             kind = "deep"
         elif self.store.filling == "trays" and self.rng.random() < 0.3:
             kind = "tray"
-        self._gap(style, x, self.row.y_mm, tall * float(self.rng.uniform(0.95, 1.08)), "bare" if kind == "deep" else kind)
+        self._gap(
+            style, x, self.row.y_mm, tall * float(self.rng.uniform(0.95, 1.08)), "bare" if kind == "deep" else kind
+        )
 
     def _pusher(self, style: PackStyle, x: float) -> None:
         """A spring-fed lane: packs press against a stop, an empty lane shows its paddle or its depth."""
@@ -180,7 +182,19 @@ class _Filler:
             if self.rng.random() < 0.75:
                 height = style.height_mm * float(self.rng.uniform(0.45, 0.85))
                 self.fill.plates.append(
-                    Plate(self.index, self.column, x, self.row.y_mm, style.width_mm * 0.85, height, z, self.pusher_bgr, 1.0, "pusher", int(self.rng.integers(400)))
+                    Plate(
+                        self.index,
+                        self.column,
+                        x,
+                        self.row.y_mm,
+                        style.width_mm * 0.85,
+                        height,
+                        z,
+                        self.pusher_bgr,
+                        1.0,
+                        "pusher",
+                        int(self.rng.integers(400)),
+                    )
                 )
             self._gap(style, x, self.row.y_mm, style.height_mm, "pusher")
         else:
@@ -189,7 +203,19 @@ class _Filler:
                 self._pack(style, x, 0, 1, -self.inset - style.depth_mm - 2)
         if lane_clear:
             self.fill.plates.append(
-                Plate(self.index, self.column, x, self.row.y_mm, style.width_mm * 1.02, style.height_mm * 0.28, -0.5, (235, 235, 235), 0.14, "clear", 1)
+                Plate(
+                    self.index,
+                    self.column,
+                    x,
+                    self.row.y_mm,
+                    style.width_mm * 1.02,
+                    style.height_mm * 0.28,
+                    -0.5,
+                    (235, 235, 235),
+                    0.14,
+                    "clear",
+                    1,
+                )
             )
 
     def _peg(self, style: PackStyle, x: float) -> None:
@@ -204,7 +230,19 @@ class _Filler:
                 self._pack(style, x + float(self.rng.normal(0, 3)), 0, 1, -22.0)
                 self.fill.packs[-1] = replace(self.fill.packs[-1], y_mm=base, tilt_deg=0.0)
         self.fill.plates.append(
-            Plate(self.index, self.column, x, base + style.height_mm - hook, hook * 0.6, hook, -1.0, (200, 200, 200), 1.0, "hook", 3)
+            Plate(
+                self.index,
+                self.column,
+                x,
+                base + style.height_mm - hook,
+                hook * 0.6,
+                hook,
+                -1.0,
+                (200, 200, 200),
+                1.0,
+                "hook",
+                3,
+            )
         )
 
     def _gap_peg(self, style: PackStyle, x: float, base: float) -> None:
@@ -225,12 +263,26 @@ class _Filler:
             start = self._tray_start
             if x - start > 20:
                 self.fill.plates.append(
-                    Plate(self.index, self.column - 1, (start + x) / 2, row.y_mm, x - start, low, -0.5, colour, 1.0, "wood" if wood else "cardboard", int(rng.integers(400)))
+                    Plate(
+                        self.index,
+                        self.column - 1,
+                        (start + x) / 2,
+                        row.y_mm,
+                        x - start,
+                        low,
+                        -0.5,
+                        colour,
+                        1.0,
+                        "wood" if wood else "cardboard",
+                        int(rng.integers(400)),
+                    )
                 )
             self._tray_start = x
         elif self.store.filling in ("facings", "pushers", "bags") and rng.random() < 0.25:
             tall = style.height_mm * float(rng.uniform(0.25, 0.9))
-            self.fill.dividers.append(Divider(self.index, self.column, x, tall, -row.depth_mm + 2, -1.0, (235, 235, 235), 0.18))
+            self.fill.dividers.append(
+                Divider(self.index, self.column, x, tall, -row.depth_mm + 2, -1.0, (235, 235, 235), 0.18)
+            )
 
     _tray_start = 0.0
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What stands where: the scene description that every drawing path reads.
 
-Millimetres on the bay: x to the right, y up, origin at the bottom left corner of the bay's front plane, z towards the camera.
+Millimetres on the bay: x to the right, y up, origin at the bottom left corner of the bay's front plane, z to the camera.
 Shelf boards reach from z = 0 (front) back to z = -depth. Angles are degrees. Colours are BGR, 0 to 255.
 """
 
@@ -18,7 +18,9 @@ FenceKind: TypeAlias = Literal["none", "clear", "wire", "low"]
 BackKind: TypeAlias = Literal["plain", "pegboard", "mesh", "slatwall", "dark", "wood"]
 TagKind: TypeAlias = Literal["paper", "two_tone", "electronic", "promo", "strip_text"]
 GapKind: TypeAlias = Literal["bare", "deep", "pusher", "hook", "tray", "tier"]
-PropKind: TypeAlias = Literal["poster", "strip", "talker", "card", "cable", "carton", "upright", "floor", "wall", "clutter"]
+PropKind: TypeAlias = Literal[
+    "poster", "strip", "talker", "card", "cable", "carton", "upright", "floor", "wall", "clutter"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class PackStyle:
 class PlacedPack:
     """One pack on the shelf.
 
-    `x_mm` is the middle of its base, `y_mm` its base, `z_mm` its front. `depth_index` 0 is the facing, 1 the pack behind.
+    `x_mm` is the middle of its base, `y_mm` its base, `z_mm` its front. `depth_index` 0 is the facing, 1 behind it.
     `yaw_deg` turns about the vertical, `tilt_deg` leans back, `roll_deg` leans sideways.
     """
 
