@@ -2,10 +2,12 @@
 """The shipped broker configuration, run by a real mosquitto with passwords made by the shipped scripts."""
 
 import os
+import re
 import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +23,7 @@ from contract.topics import Channel
 DEPLOY = Path(__file__).parents[2] / "deploy"
 NODE, OTHER = "aisle-3", "aisle-4"
 PATIENCE_S = 15.0
+TLS_PORT = 8883
 
 FROM_NODE = {
     "report": topics.REPORT.topic(NODE),
@@ -32,25 +35,24 @@ ALL_CHANNELS = {channel.level: channel for channel in vars(topics).values() if i
 
 
 class ShippedBroker:
-    """deploy/mosquitto with its absolute paths moved into `folder`, and nothing else changed."""
+    """deploy/mosquitto with its absolute paths and ports moved, and nothing else changed.
+
+    `ports` maps each port that the files name to the free one on loopback that stands for it here.
+    """
 
     host = "127.0.0.1"
 
-    def __init__(self, folder: Path, executable: str) -> None:
+    def __init__(self, folder: Path, executable: str, *included: str) -> None:
         self.folder = folder
-        self.port = free_port()
         self.executable = executable
         self.log_file = folder / "log"
+        self.ports: dict[int, int] = {}
+        self.process: subprocess.Popen[bytes] | None = None
         (folder / "conf.d").mkdir(parents=True)
         (folder / "data").mkdir()
-        moves = {"/etc/mosquitto/": f"{folder}/", "/var/lib/mosquitto/": f"{folder}/data/"}
-        for source in (DEPLOY / "mosquitto/mosquitto.conf", DEPLOY / "mosquitto/conf.d/machine.conf"):
-            text = source.read_text(encoding="utf-8").replace(
-                "listener 1883 127.0.0.1", f"listener {self.port} 127.0.0.1"
-            )
-            for shipped, moved in moves.items():
-                text = text.replace(shipped, moved)
-            (folder / source.relative_to(DEPLOY / "mosquitto")).write_text(text, encoding="utf-8")
+        self._move("mosquitto.conf", folder / "mosquitto.conf")
+        for name in included:
+            self._move(name, folder / "conf.d" / Path(name).name.removesuffix(".example"))
         shutil.copy(DEPLOY / "mosquitto/facings.acl", folder / "facings.acl")
         self.secrets = folder / "made-secrets"
         self.script("new-secrets", "compose")
@@ -60,7 +62,21 @@ class ShippedBroker:
         if os.geteuid() == 0:  # else mosquitto would drop to an account that cannot enter the test's folder
             with (folder / "mosquitto.conf").open("a") as config:
                 config.write("user root\n")
-        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def port(self) -> int:
+        return self.ports[1883]
+
+    def _move(self, name: str, target: Path) -> None:
+        text = (DEPLOY / "mosquitto" / name).read_text(encoding="utf-8")
+        for shipped in ("/var/lib/mosquitto/", "/mosquitto/data/"):
+            text = text.replace(shipped, f"{self.folder}/data/")
+        text = text.replace("/etc/mosquitto/", f"{self.folder}/")
+        target.write_text(re.sub(r"^listener (\d+).*$", self._listener, text, flags=re.MULTILINE), encoding="utf-8")
+
+    def _listener(self, found: re.Match[str]) -> str:
+        self.ports[int(found[1])] = free_port()
+        return f"listener {self.ports[int(found[1])]} {self.host}"
 
     def script(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"FACINGS_SECRETS_DIR": str(self.secrets)}
@@ -95,20 +111,32 @@ class User:
     """One MQTT client whose every step waits until the broker has answered it."""
 
     def __init__(
-        self, broker: ShippedBroker, name: str | None, password: str | None, *, will: str | None = None
+        self,
+        broker: ShippedBroker,
+        name: str | None,
+        password: str | None,
+        *,
+        will: str | None = None,
+        port: int = 1883,
+        client_id: str = "",
     ) -> None:
+        self.ended = threading.Event()
         self.connected: Queue[bool] = Queue()
         self.subscribed: Queue[int] = Queue()
         self.heard: Queue[MQTTMessage] = Queue()
-        self.client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv311)
+        self.client = Client(CallbackAPIVersion.VERSION2, client_id, protocol=MQTTv311)
+        if port == TLS_PORT:
+            authority = broker.secrets / "mosquitto/server.crt"
+            self.client.tls_set_context(ssl.create_default_context(cafile=str(authority)))
         if name is not None:
             self.client.username_pw_set(name, password)
         if will is not None:
             self.client.will_set(will, b"will", qos=1)
+        self.client.on_disconnect = lambda *_: self.ended.set()
         self.client.on_connect = lambda _c, _u, _f, reason, _p: self.connected.put(not reason.is_failure)
         self.client.on_subscribe = lambda _c, _u, mid, _r, _p: self.subscribed.put(mid)
         self.client.on_message = lambda _c, _u, message: self.heard.put(message)
-        self.client.connect(broker.host, broker.port)
+        self.client.connect(broker.host, broker.ports[port])
         self.client.loop_start()
         self.welcome = self.connected.get(timeout=PATIENCE_S)
 
@@ -142,11 +170,19 @@ class User:
 
 
 @pytest.fixture(scope="module")
-def shipped_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShippedBroker]:
-    executable = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if executable is None:
+def executable() -> str:
+    found = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if found is None:
         pytest.skip("mosquitto is not installed")
-    broker = ShippedBroker(tmp_path_factory.mktemp("shipped") / "mosquitto", executable)
+    return found
+
+
+@pytest.fixture(scope="module", params=["conf.d/machine.conf", "container.d/container.conf"])
+def shipped_broker(
+    executable: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ShippedBroker]:
+    """As on a machine and as in the container."""
+    broker = ShippedBroker(tmp_path_factory.mktemp("shipped") / "mosquitto", executable, request.param)
     broker.start()
     yield broker
     broker.stop()
@@ -158,7 +194,9 @@ def enter(shipped_broker: ShippedBroker) -> Iterator[Callable[..., User]]:
     users: list[User] = []
 
     def connect(name: str, *, will: str | None = None) -> User:
-        users.append(User(shipped_broker, name, shipped_broker.password(name), will=will))
+        is_node = name in (NODE, OTHER)
+        port = 1883 if is_node or 1884 not in shipped_broker.ports else 1884
+        users.append(User(shipped_broker, name, shipped_broker.password(name), will=will, port=port))
         assert users[-1].welcome
         return users[-1]
 
@@ -328,55 +366,46 @@ def test_a_node_added_later_comes_in_after_a_reload(shipped_broker: ShippedBroke
     assert welcome
 
 
-def test_the_shipped_tls_listener_encrypts(tmp_path: Path, shipped_broker: ShippedBroker) -> None:
-    """The example file with a certificate made here; the password rules hold on this listener too."""
+@pytest.fixture
+def tls_broker(tmp_path: Path, executable: str) -> Iterator[ShippedBroker]:
+    """The machine's configuration with the TLS example taken up, and a certificate made here."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("openssl is not installed")
-    broker = ShippedBroker(tmp_path / "mosquitto", shipped_broker.executable)
+    broker = ShippedBroker(tmp_path / "mosquitto", executable, "conf.d/machine.conf", "conf.d/tls.conf.example")
     certificate, key = broker.secrets / "mosquitto/server.crt", broker.secrets / "mosquitto/server.key"
-    subject = ["-subj", "/CN=broker", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run(
-        [
-            openssl,
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            *subject,
-            "-keyout",
-            key,
-            "-out",
-            certificate,
-        ],
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
-    tls_port = free_port()
-    shipped = (DEPLOY / "mosquitto/conf.d/tls.conf.example").read_text(encoding="utf-8")
-    moved = shipped.replace("listener 8883", f"listener {tls_port} 127.0.0.1").replace(
-        "/etc/mosquitto/", f"{broker.folder}/"
-    )
-    (broker.folder / "conf.d/tls.conf").write_text(moved, encoding="utf-8")
+    what = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=broker"]
+    where = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([openssl, "req", *what, *where], check=True, capture_output=True, timeout=60)
     broker.start()
-    answers: Queue[bool] = Queue()
-    try:
-        for password, expected in ((broker.password(NODE), True), ("guess", False)):
-            client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv311)
-            client.tls_set_context(ssl.create_default_context(cafile=str(certificate)))
-            client.username_pw_set(NODE, password)
-            client.on_connect = lambda _c, _u, _f, reason, _p: answers.put(not reason.is_failure)
-            client.connect("127.0.0.1", tls_port)
-            client.loop_start()
-            assert answers.get(timeout=PATIENCE_S) is expected
-            client.disconnect()
-            client.loop_stop()
-    finally:
-        broker.stop()
+    yield broker
+    broker.stop()
+
+
+def test_the_tls_listener_encrypts_and_asks_for_the_password_too(tls_broker: ShippedBroker) -> None:
+    for password, expected in ((tls_broker.password(NODE), True), ("guess", False)):
+        node = User(tls_broker, NODE, password, port=TLS_PORT)
+        assert node.welcome is expected
+        node.leave()
+
+
+def test_a_stolen_node_cannot_push_another_off_the_listeners_for_nodes(
+    tls_broker: ShippedBroker, tmp_path: Path, executable: str
+) -> None:
+    container = ShippedBroker(tmp_path / "container", executable, "container.d/container.conf")
+    container.start()
+    for broker, port in ((tls_broker, TLS_PORT), (container, 1883)):
+        honest = User(broker, NODE, broker.password(NODE), port=port, client_id=f"facings-node-{NODE}")
+        honest.subscribe(topics.COMMITTED.topic(NODE))
+        for client_id in (f"facings-node-{NODE}", NODE):
+            stolen = User(broker, OTHER, broker.password(OTHER), port=port, client_id=client_id)
+            assert stolen.welcome
+            stolen.publish(topics.REPORT.topic(OTHER))
+            stolen.leave()
+        honest.publish(topics.REPORT.topic(NODE))
+        assert not honest.ended.is_set()
+        honest.leave()
+    container.stop()
 
 
 def free_port() -> int:

@@ -96,6 +96,8 @@ def test_the_hub_takes_the_environment_that_it_is_given(secrets_folder: Path, mo
         monkeypatch.setenv(name, str(moved))
     settings = load_settings()
     assert (settings.listen_host, settings.broker.host, settings.broker.username) == ("0.0.0.0", "mosquitto", "hub")
+    broker_rules = (DEPLOY / "mosquitto/container.d/container.conf").read_text(encoding="utf-8")
+    assert f"\nlistener {settings.broker.port}\n" in broker_rules
     assert settings.broker.password() == (secrets_folder / "mqtt/hub.password").read_text(encoding="utf-8").strip()
     assert settings.api_token is not None
     assert settings.database_url.startswith("postgresql://")
