@@ -60,6 +60,8 @@ class Stage(_Section):
     epochs: PositiveInt
     learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 0.002
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.5
+    input_px: Annotated[int, Field(ge=64, multiple_of=32)] | None = None
+    """Longer side in this stage, where it is not the recipe's: small pictures teach the coarse things faster."""
     minutes_limit: Annotated[float, Field(gt=0)] | None = None
     """End after about this long, with the learning rate fully lowered; the outcome then depends on the machine."""
     renders_count: PositiveInt | None = None

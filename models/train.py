@@ -151,7 +151,7 @@ def stage_arguments(recipe: Recipe, stage: Stage) -> dict[str, Any]:
         "time": None if stage.minutes_limit is None else stage.minutes_limit / 60,
         "batch": recipe.batch_count,
         "nbs": recipe.batch_count,  # an optimizer step per batch: with few passes, steps are what is scarce
-        "imgsz": recipe.train_input_px,
+        "imgsz": stage.input_px or recipe.train_input_px,
         "optimizer": "AdamW",
         "lr0": stage.learning_rate,
         "cos_lr": True,
