@@ -52,7 +52,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frames:
-    """Where packs stand, one row each (n, 3), in millimetres: unit vectors, front's top left corner and its two edges."""
+    """Where packs stand (n, 3), in millimetres: unit vectors, the front's top left corner and its two edges."""
 
     right: Array
     up: Array
@@ -63,7 +63,7 @@ class Frames:
 
 
 def frames_of(packs: tuple[PlacedPack, ...]) -> Frames:
-    """Stand packs up: yaw about the vertical, then tilt back, then roll sideways. Round packs show their middle plane."""
+    """Stand packs up: yaw about the vertical, tilt back, roll sideways. Round packs show their middle plane."""
     angles = np.radians(np.array([(p.yaw_deg, p.tilt_deg, p.roll_deg) for p in packs], np.float64).reshape(-1, 3))
     (sin_y, sin_t, sin_r), (cos_y, cos_t, cos_r) = np.sin(angles).T[..., None], np.cos(angles).T[..., None]
     nought = np.zeros_like(sin_y)
@@ -100,7 +100,7 @@ class Drawing:
         self._measure()
 
     def _measure(self) -> None:
-        """Which packs can be seen at all: inside the picture, and not wholly behind the upright pack in front of them."""
+        """Which packs can be seen: inside the picture, and not wholly behind the upright pack in front of them."""
         view, packs, frames = self.scene.view, self.scene.packs, self.frames
         corners = frames.corner[:, None] + np.stack(
             [np.zeros_like(frames.across), frames.across, frames.across + frames.down, frames.down], axis=1

@@ -359,7 +359,7 @@ _LAYOUTS_OF: dict[PackShape, tuple[str, ...]] = {
 }
 FACE_POOL = 4000
 SKUS_PER_SHAPE: dict[PackShape, int] = {"box": 1000, "bag": 300, "bottle": 250}
-"""Random scenes draw from this many made-up SKUs of a shape (else 130), in any size and brand colour: art stays cached."""
+"""Random scenes draw from this many made-up SKUs of a shape (else 130), in any size and colour: art stays cached."""
 
 
 def random_style(rng: Generator, shape: PackShape, height_mm: float | None = None) -> PackStyle:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What stands where: the scene description that every drawing path reads.
 
-Millimetres on the bay: x to the right, y up, origin at the bottom left corner of the bay's front plane, z to the camera.
+Millimetres on the bay: x to the right, y up, origin at the bottom left of the bay's front plane, z to the camera.
 Shelf boards reach from z = 0 (front) back to z = -depth. Angles are degrees. Colours are BGR, 0 to 255.
 """
 

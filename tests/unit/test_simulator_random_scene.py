@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Random scenes: varied enough to learn from, and consistent in themselves."""
+
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.contact_sheet import main
+from simulator.random_scene import random_scene
+from simulator.render import render_scene
+from simulator.scene import Scene
+
+
+def scenes(count: int) -> list[Scene]:
+    return [random_scene(np.random.default_rng(seed), (640, 480)) for seed in range(count)]
+
+
+def test_a_hundred_scenes_hold_every_kind_of_pack_gap_and_view() -> None:
+    drawn = scenes(100)
+    shapes = Counter(pack.style.shape for scene in drawn for pack in scene.packs)
+    kinds = {gap.kind for scene in drawn for gap in scene.gaps}
+    assert set(shapes) == {"box", "bottle", "can", "bag", "cup", "jar", "tube", "blister", "carton", "brick"}
+    assert kinds >= {"bare", "pusher", "hook", "tier"}
+    assert {scene.bay.back for scene in drawn} >= {"plain", "pegboard", "mesh", "slatwall", "dark"}
+    assert min(len(scene.bay.rows) for scene in drawn) <= 2
+    assert max(len(scene.bay.rows) for scene in drawn) >= 6
+    assert any(not scene.gaps for scene in drawn)
+
+
+def test_facings_span_small_to_large_in_pixels() -> None:
+    heights: list[float] = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        view = render_scene(random_scene(rng, (640, 480)), rng)
+        heights += [b.xyxy_px[3] - b.xyxy_px[1] for b in view.boxes if b.label == "product" and b.is_clear]
+    assert np.percentile(heights, 2) < 24
+    assert max(heights) > 160
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_no_front_pack_stands_in_a_gap_of_its_row(seed: int) -> None:
+    scene = random_scene(np.random.default_rng(seed), (320, 240))
+    for gap in scene.gaps:
+        for pack in scene.packs:
+            inside = gap.x0_mm + 1 < pack.x_mm < gap.x1_mm - 1 and gap.y0_mm - 1 <= pack.y_mm < gap.y1_mm - 1
+            assert not (pack.depth_index == 0 and pack.row == gap.row and inside)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_ids_are_unique_and_rows_exist(seed: int) -> None:
+    scene = random_scene(np.random.default_rng(seed), (320, 240))
+    names = [pack.ref_id for pack in scene.packs]
+    assert len(set(names)) == len(names)
+    rows = [p.row for p in scene.packs] + [g.row for g in scene.gaps] + [p.row for p in scene.plates]
+    assert all(0 <= row < len(scene.bay.rows) for row in rows)
+
+
+def test_contact_sheet_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "sheet.png"
+    sizes = ["--columns", "2", "--rows", "1", "--width", "160", "--height", "120"]
+    monkeypatch.setattr("sys.argv", ["render", "--sheet", str(path), *sizes])
+    main()
+    sheet = cv2.imread(str(path))
+    assert sheet is not None
+    assert sheet.shape == (120, 320, 3)
