@@ -7,6 +7,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +17,10 @@ from queue import Empty, Queue
 import pytest
 from paho.mqtt.client import Client, MQTTMessage, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
+from PIL import Image
 
 from contract import topics
+from contract.reports import Committed
 from contract.topics import Channel
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -406,6 +409,63 @@ def test_a_stolen_node_cannot_push_another_off_the_listeners_for_nodes(
         assert not honest.ended.is_set()
         honest.leave()
     container.stop()
+
+
+def test_hub_and_node_meet_through_the_shipped_configuration(
+    tls_broker: ShippedBroker, tmp_path: Path, processes: Callable[..., None]
+) -> None:
+    """Both programs with their example files and made secrets, the node over TLS: its first report is committed."""
+    broker, hub_port = tls_broker, free_port()
+    hub_file = (DEPLOY / "examples/hub.toml").read_text(encoding="utf-8")
+    hub_file = hub_file.replace("port = 1883", f"port = {broker.port}").replace("8360", str(hub_port))
+    (tmp_path / "hub.toml").write_text(hub_file.replace("/var/lib/facings-hub", str(tmp_path)), encoding="utf-8")
+    hub_secrets = {
+        "FACINGS_HUB_BROKER__USERNAME": "hub",
+        "FACINGS_HUB_BROKER__PASSWORD_FILE": str(broker.secrets / "mqtt/hub.password"),
+        "FACINGS_HUB_API_TOKEN": "a token of this test alone",
+    }
+    Image.new("RGB", (320, 240), "grey").save(tmp_path / "shelf.png")
+    node_file = (DEPLOY / "examples/node.toml").read_text(encoding="utf-8").split("[[cameras]]")[0]
+    moved = {
+        'host = "hub.shop.example"': f'host = "{broker.host}"',
+        "port = 8883": f"port = {broker.ports[TLS_PORT]}",
+        "/run/credentials/facings-node.service/mqtt_password": str(broker.secrets / f"mqtt/{NODE}.password"),
+        "broker-ca.crt": str(broker.secrets / "mosquitto/server.crt"),
+        "/var/lib/facings-node": str(tmp_path / "state"),
+    }
+    for shipped, here in moved.items():
+        assert shipped in node_file
+        node_file = node_file.replace(shipped, here)
+    node_file += '[[cameras]]\ncamera_id = "left"\nsource = "shelf.png"\n'
+    (tmp_path / "node.toml").write_text(node_file, encoding="utf-8")
+
+    listener = User(broker, NODE, broker.password(NODE))
+    listener.subscribe(topics.COMMITTED.topic(NODE))
+    processes("hub", "run", "--config", str(tmp_path / "hub.toml"), **hub_secrets)
+    processes("edge", "run", "--config", str(tmp_path / "node.toml"))
+    committed = Committed.read(bytes(listener.heard.get(timeout=90).payload))
+    assert (committed.node_id, committed.ranges[0].first) == (NODE, 1)
+    listener.leave()
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Start `facings` with these words; ended after the test, and shown when the test fails."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*words: str, **variables: str) -> None:
+        program = Path(sys.executable).parent / "facings"
+        with (tmp_path / f"{words[0]}.log").open("wb") as log:
+            command = [str(program), *words]
+            started.append(subprocess.Popen(command, env=os.environ | variables, stdout=log, stderr=subprocess.STDOUT))
+
+    yield start
+    for process in started:
+        process.terminate()
+    for process in started:
+        process.wait(timeout=30)
+    for log_file in tmp_path.glob("*.log"):
+        sys.stdout.write(f"--- {log_file.name}\n{log_file.read_text(encoding='utf-8')}\n")
 
 
 def free_port() -> int:
