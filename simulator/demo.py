@@ -68,7 +68,7 @@ def demo_command(
     store: Annotated[Path, typer.Option(help="Store file.", exists=True)] = STORES_FOLDER / "corner.toml",
 ) -> None:
     """Run a small store: cameras, nodes, hub, and a shopper who empties the shelves."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     try:
         with _stop_signals() as stop, tempfile.TemporaryDirectory(prefix="facings-demo-") as folder:
             record = Demo(load_store_plan(store), Path(folder), seed, port, console).run(duration, stop)
@@ -134,7 +134,8 @@ class Demo:
         return round(time.monotonic() - self._began_s, 1)
 
     def _say(self, words: str, style: str = "") -> None:
-        self._console.print(f"[dim]{self._elapsed_s():6.1f} s[/]  [{style}]{words}[/]" if style else words)
+        styled = f"[{style}]{words}[/]" if style else words
+        self._console.print(f"[dim]{self._elapsed_s():6.1f} s[/]  {styled}")
 
     def _opening_books(self) -> str:
         lines = self._world.books
@@ -241,7 +242,7 @@ def _movement(line: BookLine) -> dict[str, Any]:
     return {
         "sku": line.sku,
         "kind": line.kind,
-        "units": line.units,
+        "units": abs(line.units) if line.kind == "sale" else line.units,
         "occurred_at": line.occurred_at.isoformat(),
         "reference": line.reference,
     }
