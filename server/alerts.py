@@ -14,7 +14,7 @@ from server.alert_views import AlertClosedError, Answer, Change, alert_row, read
 from server.database import insert_for
 from server.discrepancy import STOCK_KINDS, AlertKey, Discrepancy, Kind, PlaceKind, Severity
 from server.judgement_settings import NoticeSettings
-from server.suspicions import read_suspicion, write_suspicion
+from server.suspicions import hold_judgement_lock, read_suspicion, write_suspicion
 
 _PICTURE_AGE = timedelta(minutes=10)
 """A picture older than this shows another shelf than the one that raised the alert."""
@@ -59,25 +59,23 @@ def open_alert(
     return _record(connection, alert_id, Change.OPENED, now, notices, tell=True)
 
 
+def is_news(row: Row[Any], discrepancy: Discrepancy, now: datetime, update_every: timedelta) -> bool:
+    """Whether an open alert should be reworded: it became urgent, or something material changed a while ago."""
+    if _is_more_urgent(row, discrepancy):
+        return True
+    changed: bool = row.evidence.get("material") != list(discrepancy.material) or row.severity != discrepancy.severity
+    return changed and now - row.updated_at >= update_every
+
+
 def update_alert(
-    connection: Connection,
-    row: Row[Any],
-    discrepancy: Discrepancy,
-    now: datetime,
-    notices: NoticeSettings,
-    *,
-    update_every: timedelta,
+    connection: Connection, row: Row[Any], discrepancy: Discrepancy, now: datetime, notices: NoticeSettings
 ) -> AlertChange | None:
-    """Reword an open alert where something material changed; None where nothing did, or it is too early again."""
-    more_urgent = discrepancy.severity is Severity.URGENT and row.severity != Severity.URGENT
-    changed = row.evidence.get("material") != list(discrepancy.material) or row.severity != discrepancy.severity
-    if not more_urgent and (not changed or now - row.updated_at < update_every):
-        return None
+    """Reword an open alert; None when it is closed already."""
     values = _content(discrepancy, now)
     picture_id = row.picture_id or _picture_id(connection, discrepancy, now)
     if not _change_open(connection, row.alert_id, {**values, "picture_id": picture_id}):
         return None
-    return _record(connection, row.alert_id, Change.UPDATED, now, notices, tell=more_urgent)
+    return _record(connection, row.alert_id, Change.UPDATED, now, notices, tell=_is_more_urgent(row, discrepancy))
 
 
 def close_alert(
@@ -105,6 +103,7 @@ def acknowledge_alert(
 
     Raises AlertNotFoundError, AlertClosedError.
     """
+    hold_judgement_lock(connection)
     row = alert_row(connection, alert_id)
     values: dict[str, Any] = {"acknowledged_at": now, "acknowledged_by": by}
     if answer is not None:
@@ -123,6 +122,10 @@ def acknowledge_alert(
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------
+
+
+def _is_more_urgent(row: Row[Any], discrepancy: Discrepancy) -> bool:
+    return discrepancy.severity is Severity.URGENT and row.severity != Severity.URGENT
 
 
 def _content(discrepancy: Discrepancy, now: datetime) -> dict[str, Any]:

@@ -2,18 +2,18 @@
 """One look of the judge: read the newest sights and books, tell the causes apart, write what changed."""
 
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Engine, Row
 
 from server import tables
 from server.alert_plan import Decision, decide
 from server.alert_state import Move, Suspicion
-from server.alerts import AlertChange, close_alert, open_alert, open_alerts, update_alert
-from server.database import upsert
-from server.discrepancy import Observation
+from server.alerts import AlertChange, close_alert, is_news, open_alert, open_alerts, update_alert
+from server.database import reading, upsert, writing
+from server.discrepancy import AlertKey, Observation
 from server.judge_inputs import (
     read_books,
     read_cameras,
@@ -21,6 +21,7 @@ from server.judge_inputs import (
     read_nodes,
     read_none_found,
     read_zones,
+    run_began_at,
     sights_of,
 )
 from server.judgement_settings import JudgeSettings, NoticeSettings
@@ -28,7 +29,40 @@ from server.lost_view import judge_camera, judge_node
 from server.reconcile import judge_sku
 from server.sight import ZoneMemory, ZoneSight, remember
 from server.sku_case import SkuCase
-from server.suspicions import read_suspicions, write_suspicion
+from server.suspicions import hold_judgement_lock, read_suspicions, write_suspicion
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at the whole shop found, before anything is written."""
+
+    observations: list[Observation]
+    memory_rows: list[dict[str, Any]]
+    """Rows of `zone_watch` that changed."""
+
+
+def judge_shop(
+    engine: Engine,
+    now: datetime,
+    settings: JudgeSettings,
+    notices: NoticeSettings,
+    *,
+    listening_since_at: datetime | None,
+) -> tuple[AlertChange, ...]:
+    """Judge the whole shop as of `now` (aware UTC) and say what changed.
+
+    Looks without a lock and takes the database's write lock only when something is to be written, which is seldom.
+    `listening_since_at` is since when the hub hears the broker; None while it does not, so that nobody is called
+    silent whom we could not hear. Nothing is kept between two calls but what stands in the database.
+    """
+    with reading(engine) as connection:
+        look = look_around(connection, now, settings, listening_since_at=listening_since_at)
+        opened, remembered = _memory(connection)
+        decisions = decide(look.observations, remembered, now, settings)
+        if not look.memory_rows and not any(_changes(d, opened, remembered, now, settings) for d in decisions):
+            return ()
+    with writing(engine) as connection:
+        return write_down(connection, look, now, settings, notices)
 
 
 def judge_once(
@@ -39,23 +73,23 @@ def judge_once(
     *,
     listening_since_at: datetime | None,
 ) -> tuple[AlertChange, ...]:
-    """Judge the whole shop as of `now` (aware UTC) inside the caller's transaction, and say what changed.
+    """The same as `judge_shop`, all within the caller's transaction."""
+    look = look_around(connection, now, settings, listening_since_at=listening_since_at)
+    return write_down(connection, look, now, settings, notices)
 
-    `listening_since_at` is since when the hub hears the broker; None while it does not, so that nobody is called
-    silent whom we could not hear. Nothing is kept between two calls but what stands in the database.
-    """
-    observations = _observe(connection, now, settings, listening_since_at)
-    opened = open_alerts(connection)
-    suspicions = read_suspicions(connection)
-    remembered = {key: replace(suspicion, is_open=key in opened) for key, suspicion in suspicions.items()}
-    for key in opened.keys() - remembered.keys():
-        remembered[key] = Suspicion(since_at=opened[key].opened_at, is_open=True)
-    update_every = timedelta(seconds=settings.update_every_s)
+
+def write_down(
+    connection: Connection, look: Look, now: datetime, settings: JudgeSettings, notices: NoticeSettings
+) -> tuple[AlertChange, ...]:
+    """Carry out what follows from a look; decided anew on the alerts as they stand now, for people answer meanwhile."""
+    hold_judgement_lock(connection)
+    upsert(connection, tables.zone_watch, look.memory_rows)
+    opened, remembered = _memory(connection)
     changes = []
-    for decision in decide(observations, remembered, now, settings):
-        change = _carry_out(
-            connection, decision, opened.get(decision.key), now, notices=notices, update_every=update_every
-        )
+    for decision in decide(look.observations, remembered, now, settings):
+        if not _changes(decision, opened, remembered, now, settings):
+            continue
+        change = _carry_out(connection, decision, opened.get(decision.key), now, notices)
         if change is not None:
             changes.append(change)
         if decision.suspicion != remembered.get(decision.key):
@@ -63,14 +97,33 @@ def judge_once(
     return tuple(changes)
 
 
-def _carry_out(
-    connection: Connection,
+def _memory(connection: Connection) -> tuple[dict[AlertKey, Row[Any]], dict[AlertKey, Suspicion]]:
+    """Open alerts, and what is remembered of each key."""
+    opened = open_alerts(connection)
+    suspicions = read_suspicions(connection)
+    remembered = {key: replace(suspicion, is_open=key in opened) for key, suspicion in suspicions.items()}
+    for key in opened.keys() - remembered.keys():
+        remembered[key] = Suspicion(since_at=opened[key].opened_at, is_open=True)
+    return opened, remembered
+
+
+def _changes(
     decision: Decision,
-    row: Row[Any] | None,
+    opened: dict[AlertKey, Row[Any]],
+    remembered: dict[AlertKey, Suspicion],
     now: datetime,
-    *,
-    notices: NoticeSettings,
-    update_every: timedelta,
+    settings: JudgeSettings,
+) -> bool:
+    if decision.move is not Move.STAY or decision.suspicion != remembered.get(decision.key):
+        return True
+    row = opened.get(decision.key)
+    if row is None or decision.discrepancy is None:
+        return False
+    return is_news(row, decision.discrepancy, now, timedelta(seconds=settings.update_every_s))
+
+
+def _carry_out(
+    connection: Connection, decision: Decision, row: Row[Any] | None, now: datetime, notices: NoticeSettings
 ) -> AlertChange | None:
     if decision.move is Move.CLOSE and row is not None:
         return close_alert(connection, row.alert_id, decision.because, now, notices)
@@ -78,14 +131,13 @@ def _carry_out(
         return None
     if decision.move is Move.OPEN:
         return open_alert(connection, decision.discrepancy, now, notices)
-    if row is None:
-        return None
-    return update_alert(connection, row, decision.discrepancy, now, notices, update_every=update_every)
+    return None if row is None else update_alert(connection, row, decision.discrepancy, now, notices)
 
 
-def _observe(
-    connection: Connection, now: datetime, settings: JudgeSettings, listening_since_at: datetime | None
-) -> list[Observation]:
+def look_around(
+    connection: Connection, now: datetime, settings: JudgeSettings, *, listening_since_at: datetime | None
+) -> Look:
+    """Read the newest sights and books, and judge every place. Writes nothing."""
     zones = read_zones(connection)
     cameras = read_cameras(connection, zones)
     nodes = read_nodes(connection, cameras)
@@ -95,38 +147,38 @@ def _observe(
         node = by_node.get(camera.node_id) if camera.node_id else None
         observations.append(judge_camera(camera, now, settings, node=node, listening_since_at=listening_since_at))
     memories = read_memories(connection)
-    sights = _remembered(
-        connection, sights_of(zones, cameras, nodes, memories, now=now, settings=settings), memories, settings
-    )
+    seen = sights_of(zones, cameras, nodes, memories, now=now, settings=settings)
+    sights, memory_rows = _remembered(connection, seen, memories, settings)
     for case in _cases(connection, sights, now, settings):
         observations += judge_sku(case)
-    return observations
+    return Look(observations, memory_rows)
 
 
 def _remembered(
     connection: Connection, sights: list[ZoneSight], memories: dict[str, ZoneMemory], settings: JudgeSettings
-) -> list[ZoneSight]:
-    """Fold the newest looks into the memories; write down those in which something other than the instant changed."""
+) -> tuple[list[ZoneSight], list[dict[str, Any]]]:
+    """Fold the newest looks into the memories; the rows of those in which more than the instant changed."""
     folded, rows = [], []
     for sight in sights:
         memory = remember(
             sight.memory, sight, sure_fraction=settings.sure_fraction, clear_fraction=settings.clear_fraction
         )
-        folded.append(replace(sight, memory=memory))
         before = memories.get(sight.zone_id)
         if memory is not None and (before is None or replace(before, looked_at=memory.looked_at) != memory):
-            rows.append(
-                {
-                    "zone_id": sight.zone_id,
-                    "sku": memory.sku,
-                    "looked_at": memory.looked_at,
-                    "empty_since_at": memory.empty_since_at,
-                    "low_since_at": memory.low_since_at,
-                    "restocked_at": memory.restocked_at,
-                }
-            )
-    upsert(connection, tables.zone_watch, rows)
-    return folded
+            memory = _dated(connection, memory, sight)
+            rows.append({"zone_id": sight.zone_id, **asdict(memory)})
+        folded.append(replace(sight, memory=memory))
+    return folded, rows
+
+
+def _dated(connection: Connection, memory: ZoneMemory, sight: ZoneSight) -> ZoneMemory:
+    """Date what begins with this look back to where the ledger shows that it began."""
+    empty_since_at, low_since_at = memory.empty_since_at, memory.low_since_at
+    if empty_since_at == memory.looked_at:
+        empty_since_at = run_began_at(connection, sight.zone_id, 1, memory.looked_at)
+    if low_since_at == memory.looked_at:
+        low_since_at = run_began_at(connection, sight.zone_id, sight.low_below_count, memory.looked_at)
+    return replace(memory, empty_since_at=empty_since_at, low_since_at=low_since_at)
 
 
 def _cases(connection: Connection, sights: list[ZoneSight], now: datetime, settings: JudgeSettings) -> list[SkuCase]:

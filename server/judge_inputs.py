@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, and_, func, select, true
 
 from contract.counts import FacingsDistribution, SightState, UnknownReason
 from contract.status import NodeState
@@ -143,6 +143,26 @@ def read_memories(connection: Connection) -> dict[str, ZoneMemory]:
         row.zone_id: ZoneMemory(row.sku, row.looked_at, row.empty_since_at, row.low_since_at, row.restocked_at)
         for row in connection.execute(select(tables.zone_watch))
     }
+
+
+def run_began_at(connection: Connection, zone_id: str, below_count: int, upto_at: datetime) -> datetime:
+    """First look of the unbroken run, up to the look at `upto_at`, in which fewer than `below_count` facings stood.
+
+    The judge may have missed the beginning: it was down, or a node sent in one go what it had kept.
+    """
+    count = tables.zone_count.c
+    seen = and_(count.zone_id == zone_id, count.state == SightState.SEEN.value, count.looked_at <= upto_at)
+    more_at = connection.execute(
+        select(count.looked_at)
+        .where(seen, count.facings_mode_count >= below_count)
+        .order_by(count.looked_at.desc())
+        .limit(1)
+    ).scalar()
+    after_more = true() if more_at is None else count.looked_at > more_at
+    began_at: datetime | None = connection.execute(
+        select(count.looked_at).where(seen, after_more).order_by(count.looked_at).limit(1)
+    ).scalar()
+    return began_at or upto_at
 
 
 def read_books(connection: Connection, empty_since: dict[str, datetime], settings: JudgeSettings) -> dict[str, OnHand]:

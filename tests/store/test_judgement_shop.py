@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The judge over a real ledger, on SQLite and PostgreSQL: what a manager is told, and what he is spared."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -25,7 +26,7 @@ from server.alert_views import (
 )
 from server.alerts import AlertChange, acknowledge_alert
 from server.database import open_engine, reading, writing
-from server.judge import judge_once
+from server.judge import judge_once, judge_shop
 from server.judgement_settings import JudgeSettings, NoticeSettings, Recipient
 from server.ledger import store
 from server.letters import ReportLetter, StatusLetter
@@ -120,10 +121,9 @@ class Shop:
             take_movements(connection, [(1, movement)], source="test", now=self.now)
 
     def judge(self) -> tuple[AlertChange, ...]:
-        with writing(self.engine) as connection:
-            return judge_once(
-                connection, self.now, self.settings, self.notices, listening_since_at=self.listening_since_at
-            )
+        return judge_shop(
+            self.engine, self.now, self.settings, self.notices, listening_since_at=self.listening_since_at
+        )
 
     def run(
         self, camera_id: str, facings: dict[str, int | None] | None, *, seconds: int, every_s: int = 10
@@ -444,6 +444,52 @@ def test_what_is_rolled_back_was_never_told(shop: Shop) -> None:
     with reading(shop.engine) as connection:
         assert connection.execute(select(func.count()).select_from(tables.alert_event)).scalar_one() == 0
     assert changes_of(list(shop.judge())) == [Change.OPENED]
+
+
+def test_what_a_node_kept_while_the_hub_was_down_dates_the_emptiness_back(shop: Shop) -> None:
+    shop.book(MovementKind.OPENING, "TEA", 14, at=MORNING - timedelta(days=1))
+    shop.run("c1", {"z1": 4}, seconds=20)
+    for facings_count in (4, 0, 4, 0, None, 0, 0):
+        shop.now += timedelta(minutes=10)
+        shop.see("c1", {"z1": facings_count})
+    shop.run("c1", {"z1": 0}, seconds=70)
+    assert "has been empty since 09:40." in shop.open_alerts()[0].why[0]
+
+
+def test_two_judges_and_a_person_at_once_leave_one_alert_and_one_story(shop: Shop, database_url: str) -> None:
+    """More than one hub process may judge the same shop, while somebody answers on the phone."""
+    shop.book(MovementKind.OPENING, "TEA", 14, at=MORNING - timedelta(days=1))
+    shop.run("c1", {"z1": 0}, seconds=60)
+    shop.now += timedelta(seconds=30)
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def judging() -> None:
+        engine = open_engine(database_url)
+        try:
+            while not stop.is_set():
+                judge_shop(engine, shop.now, shop.settings, shop.notices, listening_since_at=MORNING)
+        except BaseException as error:  # noqa: BLE001 (reported below)
+            failures.append(error)
+        finally:
+            engine.dispose()
+
+    judges = [threading.Thread(target=judging) for _ in range(3)]
+    for judge in judges:
+        judge.start()
+    while not shop.open_alerts() and not failures:
+        pass
+    shop.answer(Answer.NOT_TRUE)
+    for _ in range(5):
+        shop.now += timedelta(seconds=10)
+        shop.see("c1", {"z1": 0})
+    stop.set()
+    for judge in judges:
+        judge.join()
+    assert failures == []
+    with reading(shop.engine) as connection:
+        story = [event.change for event in events_after(connection, 0)]
+    assert story == [Change.OPENED, Change.ACKNOWLEDGED, Change.CLOSED], "what a person called untrue stays quiet"
 
 
 def test_a_shelf_unknown_to_the_books_is_still_told_when_empty(shop: Shop) -> None:
