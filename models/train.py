@@ -131,6 +131,7 @@ def _run_stage(
     arguments = stage_arguments(recipe, stage)
     arguments |= {
         "model": str(previous or f"{recipe.network.architecture}.yaml"),
+        "pretrained": previous is not None,  # without it ultralytics reads the file and keeps only its plan
         "data": str(data_file),
         "project": str(data_file.parent.resolve()),
         "name": stage.name,
@@ -175,5 +176,4 @@ def stage_arguments(recipe: Recipe, stage: Stage) -> dict[str, Any]:
         "max_det": 1500,
         "exist_ok": True,
         "seed": recipe.seed,
-        "pretrained": False,
     }

@@ -37,6 +37,7 @@ epochs = 1
 [[stages]]
 name = "photographs"
 epochs = 1
+learning_rate = 1e-9
 renders_count = 2
 photographs_repeat_count = 2
 """
@@ -71,6 +72,13 @@ def _write_inputs(folder: Path) -> tuple[Path, Path]:
     return recipe, annotations
 
 
+def _first_filter(weights: Path) -> Any:
+    import torch  # noqa: PLC0415 - the train extra may be absent
+
+    checkpoint = torch.load(weights, weights_only=False)
+    return next(iter(checkpoint["model"].float().parameters())).detach().numpy()
+
+
 @pytest.mark.train
 @pytest.mark.slow
 @needs_train_extra
@@ -85,6 +93,9 @@ def test_a_tiny_training_yields_an_onnx_file_that_its_card_describes(tmp_path: P
     manifest = json.loads(trained.manifest.read_text())
     assert manifest["renders"]["images_count"] == 6
     assert [entry["file"] for entry in manifest["photographs"]] == ["bay.png"]
+
+    before, after = (_first_filter(weights) for weights in trained.weights.values())
+    assert np.allclose(before, after, atol=2e-3)  # the second stage, at no learning rate, kept what the first learned
 
     again = train(recipe_path, output, annotations=annotations)
     assert again.manifest.read_bytes() == trained.manifest.read_bytes()
