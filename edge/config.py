@@ -133,7 +133,14 @@ def load_config(path: Path) -> NodeConfig:
         config = NodeConfig.model_validate(document)
     except ValidationError as error:
         # The value itself is left out: it may be a password somebody wrote into the wrong field.
-        faults = [f"{path}: {_field_name(fault['loc'])}: {fault['msg']}" for fault in error.errors(include_input=False)]
+        details = error.errors(include_input=False)
+        # A list whose only item is wrong is reported as too short as well; that would only mislead.
+        deeper = {detail["loc"][:-1][:depth] for detail in details for depth in range(1, len(detail["loc"]))}
+        faults = [
+            f"{path}: {_field_name(detail['loc'])}: {detail['msg']}"
+            for detail in details
+            if not (detail["type"] == "too_short" and detail["loc"] in deeper)
+        ]
         raise ConfigError("\n".join(faults)) from error
     return _with_absolute_paths(config, path.resolve().parent)
 

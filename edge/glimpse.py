@@ -18,9 +18,10 @@ _CONTRAST_FLOOR = 5.0
 class Glimpse:
     """`thumbnail` uint8 (height, 160): averaged, so sensor noise is gone. `sample` uint8: single pixels, noise kept.
 
-    `sharpness` is the 99th percentile of the absolute Laplacian at 640 px width over the picture's contrast: sharp
-    photographs of shelves have 0.36 to 1.03, the same blurred by a Gaussian of 1 px 0.2 and of 2 px 0.06. Taking the
-    strongest edges and not their variance, it does not fall much when stock goes and rails and tags stay.
+    `sharpness` is the steepest gradient per pixel at 640 px width (99.5th percentile) over the picture's contrast. On
+    110 photographs of shelves it is 0.27 to 0.46; blurred by a Gaussian of 1, 2, 3 and 6 px their median falls from
+    0.35 to 0.22, 0.14, 0.10 and 0.06, with sensor noise or without. It looks at the strongest edges and not at their
+    number, so it stays when stock goes and rails and tags remain.
     """
 
     thumbnail: GreyImage
@@ -47,6 +48,7 @@ def _reduced(grey: GreyImage, width_px: int) -> GreyImage:
 
 
 def _sharpness(grey: GreyImage) -> float:
-    edges = np.abs(cv2.Laplacian(grey, cv2.CV_32F))
+    across = cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8)
+    down = cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8)
     darkest, brightest = np.percentile(grey, (2, 98))
-    return float(np.percentile(edges, 99) / (brightest - darkest + _CONTRAST_FLOOR))
+    return float(np.percentile(np.hypot(across, down), 99.5) / (brightest - darkest + _CONTRAST_FLOOR))

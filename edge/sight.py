@@ -17,11 +17,11 @@ BLACK_BRIGHTEST_GREY = 48.0
 FLAT_SPREAD_GREY = 3.0
 """Standard deviation below which a picture is one flat colour: a hand, a sticker, spray, a lens cap in the light."""
 
-BLURRED_SHARPNESS = 0.04
-"""Blurred whatever this camera was like before; shelves blurred by a Gaussian of 3 px at 640 px width have 0.03."""
+BLURRED_SHARPNESS = 0.07
+"""Blurred whatever this camera was like before; shelves blurred by a Gaussian of 5 px at 640 px width have this."""
 
-BLURRED_SHARE = 0.3
-"""Blurred when sharpness falls below this share of this camera's own usual sharpness."""
+BLURRED_SHARE = 0.45
+"""Blurred when sharpness falls below this share of this camera's own usual sharpness: a Gaussian of 2 px does it."""
 
 LEAST_FROZEN_LOOKS = 4
 LEAST_SHELF_FRACTION = 0.1

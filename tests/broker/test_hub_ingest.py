@@ -2,15 +2,20 @@
 """The hub's ingest against a real broker and real databases: nothing lost, nothing twice, nothing believed blindly."""
 
 import json
+import random
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from paho.mqtt.client import Client, MQTTMessage, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
@@ -51,9 +56,7 @@ class NodeEnd:
         self.desired: list[bytes] = []
         self.connected = threading.Event()
         client = Client(CallbackAPIVersion.VERSION2, f"node-{uuid4().hex[:8]}", protocol=MQTTv311)
-        client.on_connect = lambda *_: client.subscribe(
-            [(topics.COMMITTED.topic(node_id), 1), (topics.DESIRED.topic(node_id), 1)]
-        )
+        client.on_connect = self._on_connect
         client.on_subscribe = lambda *_: self.connected.set()
         client.on_message = self._on_message
         client.reconnect_delay_set(1, 1)
@@ -62,11 +65,14 @@ class NodeEnd:
         self.client = client
         assert self.connected.wait(PATIENCE_S)
 
+    def _on_connect(self, client: Client, *_: Any) -> None:
+        client.subscribe([(topics.COMMITTED.topic(self.node_id), 1), (topics.DESIRED.topic(self.node_id), 1)])
+
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
         if message.topic == topics.DESIRED.topic(self.node_id):
             self.desired.append(bytes(message.payload))
         elif message.topic == topics.COMMITTED.topic(self.node_id):
-            committed = Committed.read(message.payload)
+            committed = Committed.read(bytes(message.payload))
             assert committed.node_id == self.node_id
             for span in committed.ranges:
                 self.settled.update(range(span.first, span.last + 1))
@@ -314,3 +320,64 @@ def test_the_embedded_broker_carries_reports_too(engine: Engine) -> None:
     finally:
         broker.stop()
     assert rows_count(engine, tables.report) == 200
+
+
+@contextmanager
+def hub_process(config_file: Path) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "facings", "hub", "run", "--config", str(config_file)],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_a_hub_killed_again_and_again_loses_and_doubles_nothing(
+    database_url: str, tmp_path: Path, mosquitto: Any
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        listen_port = probe.getsockname()[1]
+    config_file = tmp_path / "hub.toml"
+    config_file.write_text(
+        f'database_url = "{database_url}"\nlisten_port = {listen_port}\n[broker]\nport = {mosquitto.port}\n'
+    )
+    luck = random.Random(5)  # noqa: S311 - repeatable on purpose
+    with node_end(mosquitto.port) as node:
+        sent = 0
+        for _ in range(3):
+            with hub_process(config_file) as process:
+                wait_for(lambda: _hub_answers(listen_port), "the hub's API")
+                settled_count = len(node.settled)
+                for sequence in range(sent + 1, sent + 251):
+                    node.report(sequence)
+                sent += 250
+                wanted_count = settled_count + luck.randint(1, 120)
+                wait_for(lambda: len(node.settled) >= wanted_count, "some of the reports to be settled")  # noqa: B023
+                process.kill()
+        settled_before = set(node.settled)
+        assert len(settled_before) < sent
+        engine = open_engine(database_url)
+        with reading(engine) as connection:
+            stored = set(connection.execute(select(tables.report.c.sequence)).scalars())
+        assert settled_before <= stored, "a node was told that a report is on disk which is not"
+        with hub_process(config_file) as process:
+            node.send_until_settled(range(1, sent + 1))
+            process.terminate()
+            assert process.wait(timeout=30) == 0
+    with reading(engine) as connection:
+        sequences = list(connection.execute(select(tables.report.c.sequence)).scalars())
+    assert sorted(sequences) == list(range(1, sent + 1))
+    engine.dispose()
+
+
+def _hub_answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+    except httpx.TransportError:
+        return False
