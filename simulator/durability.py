@@ -185,7 +185,7 @@ def _numbered(system: TrueSystem) -> dict[str, int]:
 
 
 def _left_on_node(system: TrueSystem) -> int:
-    rows = _ask_node(system, "SELECT count(*) FROM outbox")
+    rows = _ask_node(system, "SELECT count(*) FROM report")
     return int(rows[0][0]) if rows else 0
 
 
