@@ -36,18 +36,27 @@ class TrueBox:
 
     @property
     def is_clear(self) -> bool:
-        """Whether a detector should be asked to find it."""
+        """Whether a detector should be asked to find it: a facing, and shown well enough."""
         return self.depth_index == 0 and self.visible_fraction >= IGNORE_BELOW_FRACTION
 
 
 def _bounds(view: View, outline_px: Array) -> tuple[float, float, float, float] | None:
     """The box of an outline after distortion, cut to the picture; None where nothing of it is inside."""
-    dense = np.concatenate([outline_px, (outline_px + np.roll(outline_px, -1, axis=0)) / 2])
-    seen = distort(view, dense)
-    (x0, y0), (x1, y1) = seen.min(axis=0), seen.max(axis=0)
+    seen = outline_px
+    if view.k1 or view.k2:
+        seen = distort(view, np.concatenate([seen, (seen + np.roll(seen, -1, axis=0)) / 2]))
+    (x0, y0), (x1, y1) = seen.min(axis=0).tolist(), seen.max(axis=0).tolist()
     width, height = view.image_wh_px
     x0, y0, x1, y1 = max(0.0, x0), max(0.0, y0), min(float(width), x1), min(float(height), y1)
-    return (float(x0), float(y0), float(x1), float(y1)) if x1 - x0 > 1 and y1 - y0 > 1 else None
+    return (x0, y0, x1, y1) if x1 - x0 > 1 and y1 - y0 > 1 else None
+
+
+def _framed_fraction(view: View, outline_px: Array) -> float:
+    """The share of an outline's box that lies inside the picture."""
+    (x0, y0), (x1, y1) = outline_px.min(axis=0).tolist(), outline_px.max(axis=0).tolist()
+    width, height = view.image_wh_px
+    inside = max(0.0, min(x1, width) - max(x0, 0.0)) * max(0.0, min(y1, height) - max(y0, 0.0))
+    return float(inside / max((x1 - x0) * (y1 - y0), 1e-6))
 
 
 def _visible_part(owner: Array, index: int, outline_px: Array) -> Array:
@@ -63,6 +72,8 @@ def _visible_part(owner: Array, index: int, outline_px: Array) -> Array:
         return outline_px
     mine = owner[y0:y1, x0:x1] == index
     columns, rows = np.flatnonzero(mine.any(axis=0)), np.flatnonzero(mine.any(axis=1))
+    if columns.size == 0:
+        return outline_px
     seen_low = np.array([x0 + columns[0], y0 + rows[0]], np.float64)
     seen_high = np.array([x0 + columns[-1] + 1, y0 + rows[-1] + 1], np.float64)
     slack = np.maximum(_SLACK_FRACTION * (high - low), 2.0)
@@ -75,7 +86,6 @@ def claimed_boxes(drawing: Drawing) -> list[TrueBox]:
     """Boxes of packs and tags: exact where they show wholly, cut to what shows where something hides a part."""
     view, owner = drawing.scene.view, drawing.painter.owner
     counts = np.bincount(owner.ravel(), minlength=len(drawing.claims) + 1)
-    width, height = view.image_wh_px
     boxes = []
     for index, claim in drawing.claims.items():
         outline, count = claim.outline_px, int(counts[index])
@@ -84,11 +94,8 @@ def claimed_boxes(drawing: Drawing) -> list[TrueBox]:
         bounds = _bounds(view, outline)
         if bounds is None:
             continue
-        low, high = claim.outline_px.min(axis=0), claim.outline_px.max(axis=0)
-        inside = np.clip(np.minimum(high, (width, height)) - np.maximum(low, 0), 0, None).prod()
-        framed = float(inside / max((high - low).prod(), 1e-6))
-        shown = count / claim.covered_px if claim.covered_px else 0.0
-        boxes.append(TrueBox(claim.label, bounds, min(1.0, shown * framed), claim.depth_index, claim.ref_id))
+        shown = min(1.0, count / claim.covered_px) * _framed_fraction(view, claim.outline_px) if count else 0.0
+        boxes.append(TrueBox(claim.label, bounds, shown, claim.depth_index, claim.ref_id))
     return boxes
 
 
