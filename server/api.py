@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from server import (
     api_alerts,
@@ -67,6 +67,8 @@ async def _hub_error(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, status_code=codes[0] if codes else 400)
 
 
-async def _database_error(_request: Request, _error: Exception) -> JSONResponse:
+async def _database_error(_request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, DataError):
+        return JSONResponse({"detail": "the request holds a value that the database cannot keep"}, status_code=422)
     answer: dict[str, Any] = {"detail": "the hub's database does not answer; nothing was changed, try again"}
     return JSONResponse(answer, status_code=503, headers={"Retry-After": "5"})

@@ -4,7 +4,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from contract.ids import Sku
@@ -16,6 +16,8 @@ from server.discrepancy import Kind
 from server.replies import Problem
 
 router = APIRouter(prefix="/alerts", tags=["alerts"])
+
+AlertId = Annotated[str, Path(max_length=64, pattern=r"^[0-9A-Za-z-]+$")]
 
 
 @router.get("")
@@ -32,14 +34,14 @@ def get_alerts(
 
 
 @router.get("/{alert_id}", responses={404: {"model": Problem}})
-def get_alert(alert_id: str, engine: EngineOf) -> AlertView:
+def get_alert(alert_id: AlertId, engine: EngineOf) -> AlertView:
     """One alert."""
     with reading(engine) as connection:
         return read_alert(connection, alert_id)
 
 
 @router.get("/{alert_id}/events", responses={404: {"model": Problem}})
-def get_alert_events(alert_id: str, engine: EngineOf) -> list[AlertEventView]:
+def get_alert_events(alert_id: AlertId, engine: EngineOf) -> list[AlertEventView]:
     """Every change of one alert, the oldest first."""
     with reading(engine) as connection:
         return alert_history(connection, alert_id)
@@ -50,12 +52,12 @@ class Acknowledgement(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    by: Annotated[str, Field(min_length=1, max_length=80)] = "somebody"
+    by: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")] = "somebody"
     answer: Answer | None = None
 
 
 @router.post("/{alert_id}/acknowledge", responses={404: {"model": Problem}, 409: {"model": Problem}})
-def post_acknowledgement(alert_id: str, acknowledgement: Acknowledgement, engine: EngineOf) -> AlertView:
+def post_acknowledgement(alert_id: AlertId, acknowledgement: Acknowledgement, engine: EngineOf) -> AlertView:
     """Take an open alert on; repeating it does no harm."""
     with writing(engine) as connection:
         acknowledge_alert(

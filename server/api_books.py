@@ -45,7 +45,7 @@ class MovementItem(BaseModel):
 @router.get("/books")
 def get_books(
     engine: EngineOf,
-    after_sku: str = "",
+    after_sku: Annotated[str, Query(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")] = "",
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
 ) -> list[BookPosition]:
     """What the books say, by SKU; page on with `after_sku`."""

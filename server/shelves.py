@@ -24,6 +24,7 @@ def take_calibration(connection: Connection, calibration: Calibration, now: date
     to another camera.
     """
     camera_id, calibration_id = calibration.camera_id, calibration.calibration_id
+    _refuse_unprintable_names(calibration)
     _refuse_foreign_zones(connection, calibration)
     document = {"calibration_id": calibration_id, "camera_id": camera_id, "document": calibration.to_json()}
     statement = insert_for(connection, tables.calibration).on_conflict_do_nothing()
@@ -54,6 +55,15 @@ def take_calibration(connection: Connection, calibration: Calibration, now: date
         known = insert_for(connection, tables.product).on_conflict_do_nothing()
         connection.execute(known, [{"sku": sku, "name": name, "updated_at": now} for sku, name in names.items()])
     return calibration_id
+
+
+def _refuse_unprintable_names(calibration: Calibration) -> None:
+    named = [("bay.name", calibration.bay.name)]
+    named += [(f"zones.{i}.product_name", zone.product_name) for i, zone in enumerate(calibration.zones)]
+    faults = [field for field, name in named if not name.isprintable()]
+    if faults:
+        listed = ", ".join(faults)
+        raise PlanogramError(f"calibration of camera {calibration.camera_id}: cannot be printed: {listed}")
 
 
 def _refuse_foreign_zones(connection: Connection, calibration: Calibration) -> None:

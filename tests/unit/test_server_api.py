@@ -404,6 +404,16 @@ def test_bodies_are_bounded(client: httpx.Client) -> None:
     assert wrong_type.status_code == 415
 
 
+def test_characters_that_no_database_keeps_are_refused(client: httpx.Client) -> None:
+    plan(client)
+    document = calibration_document(product_name="tea\x00")
+    assert client.put("/api/v1/cameras/c1/calibration", json=document).status_code == 409
+    assert client.post("/api/v1/alerts/x/acknowledge", json={"by": "a\x00"}).status_code == 422
+    assert client.get("/api/v1/books", params={"after_sku": "\x00"}).status_code == 422
+    assert client.get("/api/v1/alerts/a%00b").status_code == 422
+    assert client.get("/api/v1/zones/a%00b/history").status_code == 422
+
+
 def test_every_answer_carries_the_browsers_rules(client: httpx.Client) -> None:
     for path in ("/", "/page/app.js", "/api/v1/shelves", "/absent", "/openapi.json"):
         headers = client.get(path).headers
