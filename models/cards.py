@@ -130,8 +130,8 @@ def fill_card(
     seen = frozenset(source.name for source in card.sources) - {RENDERS_SOURCE}
     renders = as_photographs(renders_folder, "val", card.labels, RENDERS_LICENCE)
     free = [photograph for photograph in photographs if photograph.may_train]
-    sets: list[tuple[list[Photograph], Mapping[str, FoundBoxes]]] = [(renders, detect(renders, path)), (free, found)]
-    thresholds = choose_thresholds(sets, card.labels)
+    found_in_renders = detect(renders, path)
+    thresholds = choose_thresholds([(renders, found_in_renders), (free, found)], card.labels)
     scores = source_scores(score_sources(photographs, found, thresholds), seen | {ALL_SOURCES} if seen else seen)
     if before is not None:
         unseen = [photograph for photograph in photographs if photograph.source in seen]
@@ -139,6 +139,7 @@ def fill_card(
         scores += source_scores(
             [line for line in earlier if line.source != ALL_SOURCES], frozenset(), suffix="/renders-only"
         )
+    scores += source_scores(score_sources(renders, found_in_renders, thresholds), frozenset())
     filled = card.model_copy(
         update={"confidence_thresholds": thresholds, "scores": tuple(scores), "weaknesses": tuple(weaknesses)}
     )
