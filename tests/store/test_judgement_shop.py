@@ -266,11 +266,11 @@ def test_a_second_zone_of_the_same_product_is_judged_with_the_first(shop: Shop) 
     assert (alert.kind, alert.place_id) == ("restock_from_back", "z1")
 
 
-@pytest.mark.parametrize("reason", ["black", "frozen", "blurred", "moved", "occluded", "no_shelf"])
+@pytest.mark.parametrize("reason", ["black", "frozen", "no_shelf"])
 def test_a_lost_view_opens_one_camera_alert_and_no_stock_alert(shop: Shop, reason: str) -> None:
     shop.book(MovementKind.OPENING, "TEA", 14)
-    for _ in range(60):
-        shop.now += timedelta(seconds=10)
+    for _ in range(12):
+        shop.now += timedelta(seconds=50)
         shop.see("c1", None, reason=reason)
         shop.judge()
     (alert,) = shop.open_alerts()
@@ -293,8 +293,8 @@ def test_an_open_stock_alert_is_left_alone_while_nobody_sees_the_shelf(shop: Sho
 def test_a_camera_that_falls_silent_is_lost_and_its_old_sight_raises_nothing(shop: Shop) -> None:
     shop.book(MovementKind.OPENING, "TEA", 14)
     shop.run("c1", {"z1": 0}, seconds=30)
-    for _ in range(60):
-        shop.now += timedelta(seconds=10)
+    for _ in range(12):
+        shop.now += timedelta(seconds=50)
         shop.node(NodeState.ONLINE)
         shop.judge()
     kinds = shop.open_kinds()
@@ -312,8 +312,8 @@ def test_a_lost_node_is_one_alert_for_all_its_cameras(shop: Shop) -> None:
         shop.see("c2", {"z2": 4})
         shop.judge()
     shop.node(NodeState.LOST)
-    for _ in range(60):
-        shop.now += timedelta(seconds=10)
+    for _ in range(12):
+        shop.now += timedelta(seconds=50)
         shop.judge()
     (alert,) = shop.open_alerts()
     assert (alert.kind, alert.place_id, alert.severity) == ("node_lost", "n1", "urgent")

@@ -4,6 +4,7 @@
 import math
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -238,3 +239,9 @@ def test_a_fault_in_the_recipients_does_not_print_their_urls() -> None:
 def test_the_wait_between_attempts_doubles_up_to_a_bound() -> None:
     waits_s = [NoticeSettings().retry_after(count).total_seconds() for count in (1, 2, 3, 4, 50)]
     assert waits_s == [5, 10, 20, 40, 900]
+
+
+def test_the_documentation_names_every_setting() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "reconciliation.md").read_text(encoding="utf-8")
+    names = {*JudgeSettings.model_fields, *NoticeSettings.model_fields} - {"per_round_count"}
+    assert [name for name in sorted(names) if f"`{name}`" not in document] == []
