@@ -36,6 +36,9 @@ DOORS = {
 }
 
 
+OUR_ROOMS = {"contract", "calibration", "edge", "server", "simulator", "models"}
+
+
 class LazyGroup(TyperGroup):
     """Imports a subcommand's module when that subcommand is asked for."""
 
@@ -49,17 +52,7 @@ class LazyGroup(TyperGroup):
         door = DOORS.get(cmd_name)
         if door is None:
             return None
-        asks_for_help_only = not ctx.args and not getattr(ctx, "_protected_args", None) and ctx.resilient_parsing
-        if asks_for_help_only:
-            return None
-        try:
-            target = getattr(importlib.import_module(door.module), door.attribute)
-        except ModuleNotFoundError as error:
-            if error.name is None or error.name.split(".")[0] in {"contract", "calibration"}:
-                raise
-            needs = f"pip install 'facings[{door.extra}]'" if door.extra else "pip install facings"
-            typer.echo(f"facings {cmd_name}: {error.name} is not installed; {needs}", err=True)
-            raise typer.Exit(2) from error
+        target = getattr(importlib.import_module(door.module), door.attribute)
         return _as_command(target, cmd_name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -94,14 +87,27 @@ def _root() -> None:
     """Facings keeps shelves full: cameras count, the hub reconciles, a person is told why."""
 
 
+def _missing_extra(error: ModuleNotFoundError) -> str:
+    """What to install for the subcommand that was called; some of its modules load only when it runs."""
+    name = next((word for word in sys.argv[1:] if word in DOORS), "")
+    door = DOORS.get(name)
+    extra = f"'facings[{door.extra}]'" if door and door.extra else "facings"
+    return f"facings {name}: the package {error.name} is not installed; call: pip install {extra}"
+
+
 def main() -> None:
     """Entry point of the console script."""
-    # A pipe into `head` closes early; that is the reader's choice, not our error.
     try:
         app()
     except BrokenPipeError:
+        # A pipe into `head` closes early; that is the reader's choice, not our error.
         sys.stderr.close()
         sys.exit(0)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] in OUR_ROOMS:
+            raise
+        typer.echo(_missing_extra(error), err=True)
+        sys.exit(2)
 
 
 if __name__ == "__main__":
