@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from contract.reports import CountReport, ReportKey
 from server import tables
@@ -16,6 +16,8 @@ from server.latest import BootKey, NewReport, advance_boots, refresh_latest
 from server.letters import DeadLetter, Letter, PictureLetter, ReportLetter, StatusLetter
 from server.nodes import take_status
 from server.pictures import store_pictures
+
+MAX_DEAD_LETTERS_COUNT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +155,7 @@ def _append_dead_letters(connection: Connection, letters: list[DeadLetter]) -> N
     ]
     statement = insert_for(connection, tables.dead_letter).on_conflict_do_nothing()
     connection.execute(statement, rows)
+    # What a stranger can send without end must not fill the disk: only the newest are kept.
+    column = tables.dead_letter.c.dead_letter_id
+    newest = connection.execute(select(func.max(column))).scalar_one()
+    connection.execute(delete(tables.dead_letter).where(column <= newest - MAX_DEAD_LETTERS_COUNT))

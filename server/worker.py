@@ -47,8 +47,8 @@ class Worker:
             try:
                 detail = self._step(now)
             except Exception as error:  # noqa: BLE001 - a broken step must neither end the thread nor go unseen
-                _log.error("step_failed", part=self._part, error=f"{type(error).__name__}: {error}", exc_info=True)
-                self._beat(now, ok=False, detail={"trouble": f"{type(error).__name__}: {str(error).splitlines()[:1]}"})
+                _log.error("step_failed", part=self._part, error=_first_line(error), exc_info=True)
+                self._beat(now, ok=False, detail={"trouble": _first_line(error)})
             else:
                 self._beat(now, ok=True, detail=detail)
             self._stopping.wait(self._interval_s)
@@ -63,3 +63,7 @@ class Worker:
             beat(self._engine, self._part, now, ok=ok, detail=detail)
         except SQLAlchemyError as error:
             _log.warning("heartbeat_failed", part=self._part, error=str(error).splitlines()[0])
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"

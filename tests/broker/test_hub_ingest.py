@@ -204,6 +204,23 @@ def test_hostile_payloads_become_dead_letters_and_harm_nothing(engine: Engine, m
     assert max(len(letter.payload) for letter in letters) <= 16 * 1024
 
 
+def test_two_hubs_on_one_database_count_each_report_once(engine: Engine, mosquitto: Any) -> None:
+    with ingesting(engine, mosquitto.port) as (first, _), ingesting(engine, mosquitto.port) as (second, _):
+        with node_end(mosquitto.port) as node:
+            node.send_until_settled(range(1, 301))
+        wait_for(
+            lambda: (
+                sum(ingest.tally.new_reports_count + ingest.tally.repeated_reports_count for ingest in (first, second))
+                >= 600
+            ),
+            "both hubs to have seen every report",
+        )
+    assert rows_count(engine, tables.report) == 300
+    with reading(engine) as connection:
+        boot = connection.execute(select(tables.boot_progress)).one()
+    assert (boot.highest_sequence, boot.received_count) == (300, 300)
+
+
 def test_a_last_will_says_lost(engine: Engine, mosquitto: Any) -> None:
     def state() -> str | None:
         with reading(engine) as connection:

@@ -216,6 +216,15 @@ def test_dead_letters_with_a_key_are_settled_and_kept_once(engine: Engine) -> No
     assert rows_count(engine, tables.dead_letter) == 2
 
 
+def test_a_flood_of_dead_letters_stays_bounded(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.ledger.MAX_DEAD_LETTERS_COUNT", 20)
+    for number in range(10):
+        keep(engine, [DeadLetter("t", f"reason {number}", b"x", 1, NOON) for _ in range(10)])
+    with reading(engine) as connection:
+        reasons = set(connection.execute(select(tables.dead_letter.c.reason)).scalars())
+    assert reasons == {"reason 8", "reason 9"}
+
+
 def test_each_camera_keeps_its_newest_pictures_and_those_of_open_alerts(engine: Engine) -> None:
     def picture(number: int, camera_id: str = "c1") -> PictureLetter:
         return PictureLetter("n1", camera_id, b"\xff\xd8\xff%d\xff\xd9" % number, NOON)
