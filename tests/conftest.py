@@ -43,7 +43,7 @@ EXPECTED_SKIPS = (
 """A test that is left out says one of these; anything else is a test that rotted."""
 
 SKIPS_EXPECTED_IN_CI = ("shared data set is absent", "the train extra is absent")
-"""CI installs broker, databases and browser; it may lack the photographs and the gigabytes of the training libraries."""
+"""CI installs broker, databases and browser; it may lack the photographs and the training libraries."""
 
 _POSTGRES_FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 
