@@ -16,11 +16,11 @@ import structlog
 
 from server.broker_link import BrokerLink
 from server.config import HubSettings
-from server.database import migrate, open_engine, writing
+from server.database import migrate, open_engine
 from server.embedded_broker import EmbeddedBroker
 from server.inbox import Inbox
 from server.ingest import Ingest
-from server.judge import judge_once
+from server.judge import judge_shop
 from server.notices import check_recipients, deliver_due
 from server.worker import Worker
 
@@ -70,14 +70,13 @@ class Hub:
         _log.info("hub_stopped")
 
     def _judge_step(self, now: datetime) -> dict[str, Any]:
-        with writing(self.engine) as connection:
-            changes = judge_once(
-                connection,
-                now,
-                self._settings.judge,
-                self._settings.notices,
-                listening_since_at=self.link.listening_since_at,
-            )
+        changes = judge_shop(
+            self.engine,
+            now,
+            self._settings.judge,
+            self._settings.notices,
+            listening_since_at=self.link.listening_since_at,
+        )
         for change in changes:
             _log.info("alert", change=change.change, alert_id=change.alert_id)
         return {"changes_count": len(changes)}

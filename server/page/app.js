@@ -137,13 +137,14 @@ const isCamera = (alert) => alert.place_kind === "camera" || alert.place_kind ==
 function alertCard(alert) {
   const card = h("article", {
     class: `card alert ${alert.severity}${isCamera(alert) ? " camera" : ""}`,
-    "aria-labelledby": `alert-${alert.alert_id}`,
+    id: `alert-${alert.alert_id}`,
+    "aria-labelledby": `title-${alert.alert_id}`,
   });
   card.append(
     h("div", { class: "head" },
       h("span", { class: "chip" }, KINDS[alert.kind] || alert.kind),
       h("span", {}, `since ${clock(alert.opened_at)}, `, when(alert.opened_at))),
-    h("h3", { id: `alert-${alert.alert_id}` }, alert.headline));
+    h("h3", { id: `title-${alert.alert_id}` }, alert.headline));
   if (alert.why.length) card.append(h("ul", { class: "why" }, alert.why.map((sentence) => h("li", {}, sentence))));
   if (alert.picture_id) card.append(pictureOf(alert.picture_id, "The shelf when the alert opened", false, ""));
   const figures = Object.entries(alert.figures).filter(([, value]) => value !== null);
@@ -308,8 +309,11 @@ async function refresh() {
     showAlerts(alerts);
     showShelves(all.shelves);
     showClosed(closed);
+    const first = heardAtMs === 0;
     heardAtMs = Date.now();
     showBanner("");
+    // A notice links to its alert, which is on the page only now.
+    if (first && location.hash) byId(location.hash.slice(1))?.scrollIntoView({ block: "start" });
   } catch (error) {
     if (error.message !== "locked") console.warn("refresh failed:", error.message);
   } finally {

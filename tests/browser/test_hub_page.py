@@ -63,6 +63,16 @@ def test_a_person_takes_an_alert_on_and_answers(hub: Any, shelf_node: Any, plann
     assert answers["restock_from_back"] == ("Ana", "none_in_back")
 
 
+def test_the_link_of_a_notice_leads_to_its_alert(hub: Any, shelf_node: Any, planned: Any, phone: Page) -> None:
+    planned(hub)
+    with looking(shelf_node, tea=0, rice=0):
+        phone.goto(hub.url)
+        expect(phone.locator(".alert")).to_have_count(2)
+        last = phone.locator(".alert").last.get_attribute("id")
+        phone.goto(f"{hub.url}/?again#{last}")
+        expect(phone.locator(f"#{last}")).to_be_in_viewport()
+
+
 def test_what_is_not_seen_is_a_question_mark_and_an_old_picture_says_so(
     hub: Any, shelf_node: Any, planned: Any, phone: Page
 ) -> None:
