@@ -12,6 +12,9 @@ IndexArray = NDArray[np.int64]
 Boxes = tuple[FloatArray, FloatArray, IndexArray]
 """xyxy float32 (n, 4), confidence float32 (n,), class index int64 (n,)."""
 
+NESTED_FRACTION = 0.7
+"""Share of the smaller box beyond which two boxes of a class cannot both be facings."""
+
 
 def decode(output: FloatArray, head: DetectorHead, thresholds: FloatArray) -> Boxes:
     """Candidates that reach the threshold of their class; `thresholds` float32 (classes,).
@@ -56,3 +59,23 @@ def _decode_nms_free(output: FloatArray, thresholds: FloatArray) -> Boxes:
     output, class_id = output[known], class_id[known]
     chosen = output[:, 4] >= thresholds[class_id]
     return _surest((output[chosen, :4], np.minimum(output[chosen, 4], 1.0), class_id[chosen]), len(output))
+
+
+def without_nested(boxes: Boxes, *, covered_fraction: float = NESTED_FRACTION) -> Boxes:
+    """Drop a box that lies mostly inside a surer box of its class, or that holds most of one.
+
+    Facings stand side by side: one picture of a pack, printed on the front of another, is no facing, nor are three
+    packs one. Overlap over union misses both, since one box is much larger than the other.
+    """
+    xyxy, confidence, class_id = _surest(boxes, len(boxes[1]))
+    areas = np.maximum((xyxy[:, 2:] - xyxy[:, :2]).prod(axis=1), 1e-6)
+    stands = np.ones(len(confidence), dtype=bool)
+    for index in range(len(confidence)):
+        if not stands[index]:
+            continue
+        later = slice(index + 1, None)
+        low = np.maximum(xyxy[index, :2], xyxy[later, :2])
+        high = np.minimum(xyxy[index, 2:], xyxy[later, 2:])
+        shared = np.clip(high - low, 0, None).prod(axis=1) / np.minimum(areas[index], areas[later])
+        stands[later] &= (shared <= covered_fraction) | (class_id[later] != class_id[index])
+    return xyxy[stands], confidence[stands], class_id[stands]

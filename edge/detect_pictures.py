@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
+from rich.table import Column, Table
 
 from calibration.errors import CalibrationError
 from calibration.files import load_calibration
@@ -30,6 +30,9 @@ from edge.smoothing import Outlook
 from edge.watcher import zone_outline
 
 Row = dict[str, Any]
+
+_IMAGE_COLUMN = Column("image", overflow="fold")
+
 PictureWork = Callable[[Path, BgrImage], tuple[Row, Detections, list[Outline]]]
 
 
@@ -53,7 +56,7 @@ def detect_pictures(
         return _detect_row(path, image_bgr, detector, found), found, []
 
     def table(rows: list[Row]) -> Table:
-        shown = Table("image", "pixels", *detector.card.labels, title=detector.card.model_id)
+        shown = Table(_IMAGE_COLUMN, "pixels", *detector.card.labels, title=detector.card.model_id)
         for row in rows:
             labels = [detection["label"] for detection in row["detections"]]
             counts = [str(labels.count(label)) for label in detector.card.labels]
@@ -108,7 +111,7 @@ def count_pictures(
         return {**row, "zones": zones}, found, outlines
 
     def table(rows: list[Row]) -> Table:
-        shown = Table("image", "zone", "sku", "facings", "gaps", "expected", title=calibration.calibration_id)
+        shown = Table(_IMAGE_COLUMN, "zone", "sku", "facings", "gaps", "expected", title=calibration.calibration_id)
         for row in rows:
             for zone in row["zones"]:
                 facings = str(zone["facings_count"]) if "facings_count" in zone else f"unknown: {zone['reason']}"

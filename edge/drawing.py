@@ -55,7 +55,7 @@ def evidence_jpeg(image_bgr: BgrImage, detections: Detections, outlines: Sequenc
 def _draw_outline(canvas: BgrImage, polygon_px: NDArray[np.float32], text: str, line_px: int) -> None:
     corners = np.rint(polygon_px).astype(np.int32)
     cv2.polylines(canvas, [corners], isClosed=True, color=_ZONE_BGR, thickness=line_px, lineType=cv2.LINE_AA)
-    scale = 0.42 * line_px
+    scale = 0.2 + 0.35 * line_px
     (width_px, height_px), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, line_px)
     left = int(np.clip(corners[:, 0].min() + 3 * line_px, 0, max(0, canvas.shape[1] - width_px)))
     base = int(np.clip(corners[:, 1].min() + height_px + 4 * line_px, height_px, canvas.shape[0]))

@@ -20,7 +20,7 @@ from contract import topics
 from contract.reports import Committed, ReportKey
 from contract.status import NodeState, NodeStatus
 from edge.config import BrokerConfig
-from edge.errors import OutboxError
+from edge.errors import ConfigError, OutboxError
 from edge.outbox import Outbox
 
 WINDOW_COUNT = 200
@@ -37,7 +37,7 @@ class Publisher:
     """The node's one connection. Start it once, stop it once.
 
     `make_status` builds the status of the moment; `on_desired` receives desired configurations, in a thread of the
-    client, and must not raise.
+    client. Raises ConfigError when the password or the certificate authority cannot be read.
     """
 
     def __init__(
@@ -115,7 +115,10 @@ class Publisher:
         if self._broker.username is not None:
             client.username_pw_set(self._broker.username, self._broker.password())
         if self._broker.tls_ca_file is not None:
-            client.tls_set(ca_certs=str(self._broker.tls_ca_file))
+            try:
+                client.tls_set(ca_certs=str(self._broker.tls_ca_file))
+            except OSError as error:
+                raise ConfigError(f"broker.tls_ca_file: {self._broker.tls_ca_file} cannot be used ({error})") from error
         last_will = NodeStatus(node_id=self._node_id, boot_id=boot_id, state=NodeState.LOST).to_json()
         channel = topics.STATUS
         client.will_set(channel.topic(self._node_id), last_will, channel.qos, channel.retain)
@@ -149,10 +152,13 @@ class Publisher:
         address = topics.parse_topic(message.topic)
         if address is None or address.node_id != self._node_id:
             return
-        if address.channel == topics.COMMITTED.level:
-            self._settle(bytes(message.payload))
-        elif address.channel == topics.DESIRED.level and message.payload:
-            self._on_desired(bytes(message.payload))
+        try:
+            if address.channel == topics.COMMITTED.level:
+                self._settle(bytes(message.payload))
+            elif address.channel == topics.DESIRED.level and message.payload:
+                self._on_desired(bytes(message.payload))
+        except Exception:  # an exception would end the client's thread, and with it the node's only way out
+            log.exception("a message of the hub is not used", node_id=self._node_id, channel=address.channel)
 
     def _settle(self, payload: bytes) -> None:
         try:
@@ -178,11 +184,11 @@ class Publisher:
             self._wake.clear()
             if not self.is_connected:
                 continue
-            if self._status_due.is_set() or time.monotonic() - status_s >= STATUS_EVERY_S:
-                self._status_due.clear()
-                self._publish_status(NodeState.ONLINE)
-                status_s = time.monotonic()
             try:
+                if self._status_due.is_set() or time.monotonic() - status_s >= STATUS_EVERY_S:
+                    self._status_due.clear()
+                    self._publish_status(NodeState.ONLINE)
+                    status_s = time.monotonic()
                 self._send_reports(time.monotonic())
             except Exception:  # the pump must not die of one bad moment; what was not sent is still in the outbox
                 log.exception("sending failed", node_id=self._node_id)

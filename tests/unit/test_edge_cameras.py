@@ -288,6 +288,30 @@ class TestMjpeg:
             opened(f"mjpeg+http://{server.address}/").grab()
 
 
+class TestOpenCv:
+    """RTSP and USB share this reader; FFmpeg reads MJPEG over HTTP through it as well, which needs no RTSP server."""
+
+    def test_pictures_arrive_and_a_stalled_stream_is_lost_and_then_opened_again(self, server: Server) -> None:
+        stalled = threading.Event()
+
+        def run(handler: BaseHTTPRequestHandler) -> None:
+            stream(handler)
+            while not server.over.wait(0.03):
+                if not stalled.is_set():
+                    handler.wfile.write(part(jpeg(90)))
+
+        server.answer = run
+        camera = OpenCvCamera("cam-1", f"http://{server.address}/stream.mjpg", stall_timeout_s=3)
+        assert abs(level(camera) - 90) < 12
+        assert abs(level(camera) - 90) < 12
+        stalled.set()
+        with pytest.raises(CameraLost):
+            [camera.grab() for _ in range(200)]
+        stalled.clear()
+        assert abs(level(camera) - 90) < 12
+        camera.close()
+
+
 class TestMultipart:
     def test_bodies_come_out_however_the_bytes_are_cut(self) -> None:
         bodies = [jpeg(shade) for shade in (10, 20, 30)]

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.model_card import DetectorHead, DetectorLabel
-from edge.decode import decode, suppress
+from edge.decode import decode, suppress, without_nested
 from edge.detector import Detector
 from edge.errors import CardMismatch, ModelError
 from edge.input_shape import choose_input_wh_px
@@ -79,6 +79,29 @@ def test_raw_output_is_decoded_and_suppressed_by_class() -> None:
     assert xyxy.tolist() == [[40, 30, 60, 70], [41, 30, 61, 70]]
     assert confidence.tolist() == pytest.approx([0.9, 0.7])
     assert class_id.tolist() == [0, 1]
+
+
+def test_of_nested_boxes_of_a_class_the_surest_stands() -> None:
+    xyxy = np.array(
+        [
+            [100, 100, 140, 180],  # a pack
+            [105, 110, 135, 140],  # the picture printed on it
+            [100, 100, 220, 180],  # three packs taken for one
+            [140, 100, 180, 180],  # its neighbour
+            [110, 120, 130, 130],  # a price tag before it
+        ],
+        np.float32,
+    )
+    confidence = np.array([0.9, 0.5, 0.4, 0.6, 0.8], np.float32)
+    kept, kept_confidence, class_id = without_nested((xyxy, confidence, np.array([0, 0, 0, 0, 2])))
+    assert kept.tolist() == [[100, 100, 140, 180], [110, 120, 130, 130], [140, 100, 180, 180]]
+    assert kept_confidence.tolist() == pytest.approx([0.9, 0.8, 0.6])
+    assert class_id.tolist() == [0, 2, 0]
+
+
+def test_nothing_is_nested_in_nothing() -> None:
+    nothing = (np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+    assert len(without_nested(nothing)[1]) == 0
 
 
 def test_nms_free_output_is_taken_as_it_is() -> None:
