@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from server import tables
-from server.api_nodes import read_boots
 from server.api_session import EngineOf
 from server.database import reading
+from server.gaps import read_boots
 from server.replies import Health, PartHealth
 
 router = APIRouter(tags=["health"])

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Nodes and cameras, how complete their reports are, and what arrived but could not be used."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
-from sqlalchemy import Connection, func, select, union
+from sqlalchemy import select
 
 from contract.ids import BootId, NodeId
 from server import tables
 from server.api_session import EngineOf
 from server.database import reading
+from server.gaps import read_boots, read_gaps
 from server.replies import BootProgress, CameraNow, DeadLetterReply, NodeNow, SequenceGap
 
 router = APIRouter(tags=["nodes"])
@@ -48,16 +49,8 @@ def get_boots(engine: EngineOf, *, incomplete_only: bool = False) -> list[BootPr
 @router.get("/nodes/{node_id}/boots/{boot_id}/gaps")
 def get_gaps(node_id: NodeId, boot_id: BootId, engine: EngineOf) -> list[SequenceGap]:
     """Which sequences of one boot are missing, lowest first, at most 1000 ranges."""
-    report, letter = tables.report.c, tables.dead_letter.c
-    settled = union(
-        select(report.sequence.label("sequence")).where(report.node_id == node_id, report.boot_id == boot_id),
-        select(letter.sequence.label("sequence")).where(letter.node_id == node_id, letter.boot_id == boot_id),
-    ).subquery()
-    before = func.coalesce(func.lag(settled.c.sequence).over(order_by=settled.c.sequence), 0).label("before")
-    steps = select(settled.c.sequence, before).subquery()
-    query = select(steps).where(steps.c.sequence > steps.c.before + 1).order_by(steps.c.sequence).limit(1000)
     with reading(engine) as connection:
-        return [SequenceGap(first=row.before + 1, last=row.sequence - 1) for row in connection.execute(query)]
+        return read_gaps(connection, node_id, boot_id)
 
 
 @router.get("/dead-letters")
@@ -76,29 +69,6 @@ def get_dead_letters(
             DeadLetterReply.model_validate({**row, "payload_preview": _preview(row["payload"])})
             for row in connection.execute(query).mappings()
         ]
-
-
-def read_boots(connection: Connection) -> list[BootProgress]:
-    """Progress of every boot; a dead letter with a readable key is settled, not missing."""
-    boot, letter, report = tables.boot_progress.c, tables.dead_letter.c, tables.report.c
-    also_report = (
-        select(report.report_id)
-        .where(report.node_id == letter.node_id, report.boot_id == letter.boot_id, report.sequence == letter.sequence)
-        .exists()
-    )
-    dead = (
-        select(letter.node_id, letter.boot_id, func.count().label("dead_count"))
-        .where(letter.sequence.is_not(None), ~also_report)
-        .group_by(letter.node_id, letter.boot_id)
-    )
-    dead_counts = {(row.node_id, row.boot_id): row.dead_count for row in connection.execute(dead)}
-    rows = connection.execute(select(tables.boot_progress).order_by(boot.last_received_at.desc())).mappings()
-    return [_boot(dict(row), dead_counts.get((row["node_id"], row["boot_id"]), 0)) for row in rows]
-
-
-def _boot(row: dict[str, Any], dead_count: int) -> BootProgress:
-    missing_count = max(0, row["highest_sequence"] - row["received_count"] - dead_count)
-    return BootProgress.model_validate({**row, "dead_letters_count": dead_count, "missing_count": missing_count})
 
 
 def _preview(payload: bytes) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from contract.reports import Committed
 from server.broker_link import BrokerLink
 from server.database import hold_ingest_lock, writing
+from server.gaps import GapLog
 from server.heartbeat import beat
 from server.inbox import Arrival, Inbox
 from server.ledger import Stored, store
@@ -54,6 +55,7 @@ class Ingest:
         self._inbox = inbox
         self._pictures_per_camera_count = pictures_per_camera_count
         self._desired = DesiredPublisher(engine, link)
+        self._gaps = GapLog(engine)
         self._stopping = threading.Event()
         self._next_beat_s = 0.0
         self.tally = Tally()
@@ -158,6 +160,7 @@ class Ingest:
         try:
             beat(self._engine, "ingest", datetime.now(UTC), ok=since_at is not None, detail=detail)
             self._desired.publish_new()
+            self._gaps.look()
         except SQLAlchemyError as error:
             _log.warning("heartbeat_failed", error=str(error).splitlines()[0])
 

@@ -8,7 +8,11 @@ from server.letters import PictureLetter
 
 
 def store_pictures(connection: Connection, letters: list[PictureLetter], *, per_camera_count: int) -> None:
-    """Append the pictures and drop each camera's oldest beyond `per_camera_count`."""
+    """Append the pictures and drop each camera's oldest beyond `per_camera_count`.
+
+    A picture of a camera that another node speaks for is not shown: it is left aside.
+    """
+    letters = _of_own_cameras(connection, letters)
     if not letters:
         return
     picture = tables.evidence_picture
@@ -41,3 +45,12 @@ def store_pictures(connection: Connection, letters: list[PictureLetter], *, per_
                 picture.c.picture_id.not_in(wanted),
             )
         )
+
+
+def _of_own_cameras(connection: Connection, letters: list[PictureLetter]) -> list[PictureLetter]:
+    if not letters:
+        return []
+    camera = tables.camera_latest.c
+    query = select(camera.camera_id, camera.node_id).where(camera.camera_id.in_({item.camera_id for item in letters}))
+    owners = {row.camera_id: row.node_id for row in connection.execute(query)}
+    return [letter for letter in letters if owners.get(letter.camera_id, letter.node_id) == letter.node_id]

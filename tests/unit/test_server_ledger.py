@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, insert, select
+from structlog.testing import capture_logs
 
 from contract.counts import FacingsDistribution, SightState, UnknownReason, ZoneCount
 from contract.reports import CountReport, ReportKey
 from contract.status import NodeState, NodeStatus
 from server import tables
 from server.database import reading, writing
+from server.gaps import GapLog
 from server.ledger import Stored, store
 from server.letters import DeadLetter, Letter, PictureLetter, ReportLetter, StatusLetter
 
@@ -118,6 +120,21 @@ def test_a_gap_shows_until_it_is_filled(engine: Engine) -> None:
     with reading(engine) as connection:
         boot = connection.execute(select(tables.boot_progress)).one()
         assert boot.highest_sequence == boot.received_count == 4
+
+
+def test_a_gap_is_logged_when_it_grows_and_when_it_is_filled(engine: Engine) -> None:
+    gaps = GapLog(engine)
+    with capture_logs() as lines:
+        keep(engine, [report(1), report(4)])
+        gaps.look()
+        gaps.look()
+        keep(engine, [report(2), report(3)])
+        gaps.look()
+        gaps.look()
+    assert [(line["event"], line.get("count")) for line in lines] == [
+        ("reports_missing", 2),
+        ("reports_complete", None),
+    ]
 
 
 def test_unknown_is_kept_as_unknown_and_not_as_zero(engine: Engine) -> None:
@@ -237,6 +254,7 @@ def test_each_camera_keeps_its_newest_pictures_and_those_of_open_alerts(engine: 
         connection.execute(insert(tables.alert).values({**alert, **words, "picture_id": picture_id}))
     for number in range(1, 10):
         keep(engine, [picture(number), picture(number, "c2")])
+    keep(engine, [report(1), PictureLetter("intruder", "c1", b"\xff\xd8\xffX\xff\xd9", NOON)])
     with reading(engine) as connection:
         column = tables.evidence_picture.c
         kept = connection.execute(select(column.camera_id, column.jpeg).order_by(column.picture_id)).all()
