@@ -2,9 +2,9 @@
 """Does every report arrive exactly once when node, broker and hub are killed at random moments?
 
 A true node, a true broker and a true hub run in processes of their own. SIGKILL hits one of the three at random
-moments, often while it is still starting up from the last one. Afterwards the node is asked to be quiet, the system
-drains, and the node's own account of what it ever numbered (written in the same transaction as each report) is held
-against the ledger.
+moments spread over the whole run, often while it is still starting up from the last one. Afterwards the node is asked
+to be quiet, the system drains, and the node's own account of what it ever numbered (written in the same transaction
+as each report) is held against the ledger.
 """
 
 import sqlite3
@@ -34,8 +34,10 @@ Progress = Callable[[str, int, int], None]
 NODE_ID = "node-under-fire"
 LOOK_INTERVAL_S = 0.02
 DRAIN_PATIENCE_S = 180.0
-MEAN_PAUSE_S = 0.8
-"""Between a restart and the next kill; exponential, so that many kills hit a process that is still starting."""
+JITTER_S = 0.3
+"""A kill comes so much after its moment is due, and a restart so much after the kill, both by chance."""
+STUCK_PATIENCE_S = 60.0
+"""Longer than any restart takes; afterwards the next kill comes whatever the node does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +93,17 @@ def run_durability(
         if system.broker is not None:
             victims["broker"] = system.broker
         killed = dict.fromkeys(victims, 0)
-        for kill in range(kills_count):
-            time.sleep(float(rng.exponential(MEAN_PAUSE_S)))
+        thresholds = np.sort(rng.uniform(0, reports_count, kills_count))
+        for kill, threshold in enumerate(thresholds):
+            _wait_for_reports(system, float(threshold))
+            time.sleep(float(rng.uniform(0, JITTER_S)))
             name = str(rng.choice(list(victims)))
             victims[name].kill()
             killed[name] += 1
-            time.sleep(float(rng.uniform(0, 0.3)))
+            time.sleep(float(rng.uniform(0, JITTER_S)))
             victims[name].start()
             progress("kills", kill + 1, kills_count)
+            progress("reports", sum(_numbered(system).values()), reports_count)
         while (made := sum(_numbered(system).values())) < reports_count:
             progress("reports", made, reports_count)
             system.group.check()
@@ -121,6 +126,13 @@ def run_durability(
             kills_count=killed,
             elapsed_s=round(time.monotonic() - began_s, 1),
         )
+
+
+def _wait_for_reports(system: TrueSystem, threshold: float) -> None:
+    deadline_s = time.monotonic() + STUCK_PATIENCE_S
+    while sum(_numbered(system).values()) < threshold and time.monotonic() < deadline_s:
+        system.group.check()
+        time.sleep(0.05)
 
 
 def _camera(folder: Path) -> CameraPlan:
