@@ -165,19 +165,20 @@ def _remembered(
         )
         before = memories.get(sight.zone_id)
         if memory is not None and (before is None or replace(before, looked_at=memory.looked_at) != memory):
-            memory = _dated(connection, memory, sight)
+            memory = _dated(connection, memory, sight, settings)
             rows.append({"zone_id": sight.zone_id, **asdict(memory)})
         folded.append(replace(sight, memory=memory))
     return folded, rows
 
 
-def _dated(connection: Connection, memory: ZoneMemory, sight: ZoneSight) -> ZoneMemory:
+def _dated(connection: Connection, memory: ZoneMemory, sight: ZoneSight, settings: JudgeSettings) -> ZoneMemory:
     """Date what begins with this look back to where the ledger shows that it began."""
     empty_since_at, low_since_at = memory.empty_since_at, memory.low_since_at
     if empty_since_at == memory.looked_at:
-        empty_since_at = run_began_at(connection, sight.zone_id, 1, memory.looked_at)
+        empty_since_at = run_began_at(connection, sight.zone_id, 1, memory.looked_at, settings)
     if low_since_at == memory.looked_at:
-        low_since_at = run_began_at(connection, sight.zone_id, sight.low_below_count, memory.looked_at)
+        low_below_count = sight.low_below_count
+        low_since_at = run_began_at(connection, sight.zone_id, low_below_count, memory.looked_at, settings)
     return replace(memory, empty_since_at=empty_since_at, low_since_at=low_since_at)
 
 

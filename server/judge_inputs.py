@@ -3,11 +3,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, select, true
+from sqlalchemy import Connection, Row, func, select
 
 from contract.counts import FacingsDistribution, SightState, UnknownReason
 from contract.status import NodeState
@@ -16,9 +17,11 @@ from server.alert_views import Answer
 from server.belief import OnHand
 from server.judgement_settings import JudgeSettings
 from server.lost_view import CameraSight, NodeSight
-from server.sight import ZoneMemory, ZoneSight
+from server.sight import Sureness, ZoneMemory, ZoneSight, answered
 
 _SALE = "sale"
+_LOOKS_BACK_COUNT = 2000
+"""More than a day of looks a minute."""
 
 
 def read_nodes(connection: Connection, cameras: Iterable[CameraSight]) -> list[NodeSight]:
@@ -145,24 +148,32 @@ def read_memories(connection: Connection) -> dict[str, ZoneMemory]:
     }
 
 
-def run_began_at(connection: Connection, zone_id: str, below_count: int, upto_at: datetime) -> datetime:
-    """First look of the unbroken run, up to the look at `upto_at`, in which fewer than `below_count` facings stood.
+def run_began_at(
+    connection: Connection, zone_id: str, below_count: int, upto_at: datetime, settings: JudgeSettings
+) -> datetime:
+    """First look that was sure of fewer than `below_count` facings, with none up to `upto_at` that contradicts it.
 
-    The judge may have missed the beginning: it was down, or a node sent in one go what it had kept.
+    The judge may have missed the beginning: it was down, or a node sent in one go what it had kept. The search goes
+    back `_LOOKS_BACK_COUNT` looks at the most.
     """
     count = tables.zone_count.c
-    seen = and_(count.zone_id == zone_id, count.state == SightState.SEEN.value, count.looked_at <= upto_at)
-    more_at = connection.execute(
-        select(count.looked_at)
-        .where(seen, count.facings_mode_count >= below_count)
+    looks = connection.execute(
+        select(count.looked_at, count.facings)
+        .where(count.zone_id == zone_id, count.state == SightState.SEEN.value, count.looked_at <= upto_at)
         .order_by(count.looked_at.desc())
-        .limit(1)
-    ).scalar()
-    after_more = true() if more_at is None else count.looked_at > more_at
-    began_at: datetime | None = connection.execute(
-        select(count.looked_at).where(seen, after_more).order_by(count.looked_at).limit(1)
-    ).scalar()
-    return began_at or upto_at
+        .limit(_LOOKS_BACK_COUNT)
+        .execution_options(yield_per=50)
+    )
+    began_at = upto_at
+    with closing(looks):
+        for look in looks:
+            few_fraction = FacingsDistribution.model_validate(look.facings).probability_at_most(below_count - 1)
+            few = answered(few_fraction, sure_fraction=settings.sure_fraction, clear_fraction=settings.clear_fraction)
+            if few is Sureness.NO:
+                break
+            if few is Sureness.YES:
+                began_at = look.looked_at
+    return began_at
 
 
 def read_books(connection: Connection, empty_since: dict[str, datetime], settings: JudgeSettings) -> dict[str, OnHand]:
