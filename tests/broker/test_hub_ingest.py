@@ -378,7 +378,6 @@ def test_a_hub_killed_again_and_again_loses_and_doubles_nothing(
                 wait_for(lambda: len(node.settled) >= wanted_count, "some of the reports to be settled")  # noqa: B023
                 process.kill()
         settled_before = set(node.settled)
-        assert len(settled_before) < sent
         engine = open_engine(database_url)
         with reading(engine) as connection:
             stored = set(connection.execute(select(tables.report.c.sequence)).scalars())
