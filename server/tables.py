@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Every table of the hub. What the hub learns is appended; `*_latest` and `*_progress` are derived and can be rebuilt.
 
-Instants are aware UTC. `captured_at` is what a node's clock said and may be nonsense; `looked_at` is the same instant in
-the hub's time (see `server/instants.py`) and is what decides.
+Instants are aware UTC. `captured_at` is what a node's clock said and may be nonsense; `looked_at` is the same instant
+in the hub's time (see `server/instants.py`) and is what decides.
 """
 
 from datetime import UTC, datetime
