@@ -51,6 +51,12 @@ def mean_distribution(distributions: list[FacingsDistribution]) -> FacingsDistri
     return trimmed_distribution(chances / len(distributions))
 
 
+def shared_probability(first: FacingsDistribution, second: FacingsDistribution) -> float:
+    """How much two distributions overlap: the sum over counts of the smaller probability, 0..1."""
+    chances = {first.lowest_count + i: p for i, p in enumerate(first.probabilities)}
+    return math.fsum(min(chances.get(second.lowest_count + i, 0.0), p) for i, p in enumerate(second.probabilities))
+
+
 def trimmed_distribution(chances: NDArray[np.float64]) -> FacingsDistribution:
     """Distribution of `chances[i]` = P(i facings), without its negligible tails and with few decimals."""
     likely = np.flatnonzero(chances >= _LEAST_PROBABILITY)

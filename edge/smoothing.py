@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from contract.counts import FacingsDistribution, UnknownReason
 from edge.counting import ZoneReading
-from edge.facings import mean_distribution
+from edge.facings import mean_distribution, shared_probability
 
 CONFIRM_LOOKS = 3
 WINDOW_LOOKS = 5
@@ -21,6 +21,9 @@ STALE_AFTER_S = 300.0
 
 ALIKE_SHARE = 0.1
 """Counts that differ by at most this share are one state: one more or less among twenty is the detector's noise."""
+
+ALIKE_PROBABILITY = 0.6
+"""Two looks that share so much probability are one state: a box in doubt must not tip a shelf to and fro."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,9 @@ class Outlook:
         if self.facings is None or other.facings is None:
             return self.facings is other.facings and self.reason is other.reason
         first_count, second_count = self.facings.mode_count, other.facings.mode_count
-        return abs(first_count - second_count) <= int(ALIKE_SHARE * max(first_count, second_count))
+        if abs(first_count - second_count) <= int(ALIKE_SHARE * max(first_count, second_count)):
+            return True
+        return shared_probability(self.facings, other.facings) >= ALIKE_PROBABILITY
 
 
 SEEN_VIEW = Outlook(FacingsDistribution.certain(0))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.counts import FacingsDistribution
-from edge.facings import box_probability, facings_distribution, mean_distribution
+from edge.facings import box_probability, facings_distribution, mean_distribution, shared_probability
 
 chances = st.lists(st.floats(0, 1), max_size=60)
 
@@ -46,6 +46,14 @@ def test_at_the_threshold_a_box_is_one_half_and_surer_boxes_are_more_probable() 
     assert (np.diff(probability) > 0).all()
     assert probability[0] < 0.1
     assert probability[3] > 0.99
+
+
+@given(chances, chances)
+def test_shared_probability_is_symmetric_and_whole_with_itself(first: list[float], second: list[float]) -> None:
+    one, other = facings_distribution(np.array(first)), facings_distribution(np.array(second))
+    assert shared_probability(one, one) == pytest.approx(1, abs=1e-3)
+    assert shared_probability(one, other) == pytest.approx(shared_probability(other, one))
+    assert 0 <= shared_probability(one, other) <= 1.001
 
 
 @given(st.lists(chances, min_size=1, max_size=4))

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Only verified changes are told."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.counts import FacingsDistribution, UnknownReason
+from edge.facings import facings_distribution
 from edge.smoothing import UNSETTLED, Consensus, Outlook
 
 BLACK = Outlook(None, reason=UnknownReason.BLACK)
@@ -58,6 +60,22 @@ def test_flicker_between_two_states_keeps_what_was_verified() -> None:
 
 def test_one_more_or_less_among_twenty_is_the_same_state() -> None:
     assert told(seen(20), seen(21), seen(20))[-1] == 20
+
+
+def doubtful(*chances: float) -> Outlook:
+    return Outlook(facings_distribution(np.array(chances)))
+
+
+def test_boxes_in_doubt_do_not_unsettle_a_shelf() -> None:
+    sure = (0.999, 0.999, 0.999)
+    looks = [doubtful(*sure, *pair) for pair in ((0.5, 0.3), (0.3, 0.3), (0.5, 0.3), (0.7, 0.75), (0.5, 0.3))]
+    assert {look.facings.mode_count for look in looks if look.facings} == {3, 4, 5}
+    assert set(told(*looks, *looks, *looks)[4:]) == {4}
+
+
+def test_the_last_pack_taken_is_a_change_even_if_it_was_in_doubt() -> None:
+    assert told(*[doubtful(0.8, 0.6)] * 3, seen(0), seen(0), seen(0))[-1] == 0
+    assert told(*[doubtful(0.7)] * 3, seen(0), seen(0), seen(0))[-1] == 0
 
 
 def test_one_more_or_less_among_few_is_a_change() -> None:
