@@ -6,7 +6,7 @@ import json
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from calibration.errors import DegenerateFit
 from calibration.geometry import Homography
@@ -18,6 +18,16 @@ MAXIMUM_ERROR_PX_FRACTION = 0.02
 
 Millimetres = Annotated[float, Field(gt=-100_000, lt=100_000)]
 PositiveMillimetres = Annotated[float, Field(gt=0, lt=100_000)]
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("holds a character that cannot be printed")
+    return text
+
+
+Name = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
+"""A name for people; it ends up on pages, in notices and in logs, so it holds no control characters."""
 Pixels = Annotated[float, Field(gt=-100_000, lt=100_000)]
 
 
@@ -31,7 +41,7 @@ class BaySize(Part):
     """The bay that the camera looks at; its plane is the front edges of its shelves."""
 
     bay_id: BayId
-    name: Annotated[str, Field(max_length=200)] = ""
+    name: Name = ""
     width_mm: PositiveMillimetres
     height_mm: PositiveMillimetres
 
@@ -50,7 +60,7 @@ class Zone(Part):
 
     zone_id: ZoneId
     sku: Sku
-    product_name: Annotated[str, Field(max_length=200)] = ""
+    product_name: Name = ""
     polygon_mm: Annotated[tuple[tuple[Millimetres, Millimetres], ...], Field(min_length=3, max_length=64)]
     expected_facings_count: Annotated[int, Field(ge=1, le=500)]
     minimum_facings_count: Annotated[int, Field(ge=0, le=500)] = 1

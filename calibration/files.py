@@ -40,7 +40,7 @@ def _read(path: Path) -> tuple[Calibration | None, list[Fault]]:
         calibration = Calibration.model_validate_json(json.dumps(document), strict=True)
     except ValidationError as error:
         return None, _faults_of(name, error)
-    return calibration, _geometry_faults(name, calibration)
+    return calibration, geometry_faults(calibration, name)
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -93,7 +93,11 @@ def _as_fault(name: str, detail: Any) -> Fault:
     return Fault(name, field, reason)
 
 
-def _geometry_faults(name: str, calibration: Calibration) -> list[Fault]:
+def geometry_faults(calibration: Calibration, name: str) -> list[Fault]:
+    """What is wrong with where things are: points, zones outside bay or picture, zones that overlap.
+
+    `name` says in each fault where the calibration came from.
+    """
     try:
         view = CameraView(calibration, calibration.image_wh_px)
     except DegenerateFit as error:

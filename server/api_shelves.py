@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from calibration.document import Calibration
-from calibration.errors import CalibrationError
+from calibration.files import geometry_faults
 from contract.ids import CameraId, NodeId, ZoneId
 from server import tables
 from server.api_session import EngineOf, SettingsOf
@@ -87,10 +87,9 @@ def put_calibration(camera_id: CameraId, calibration: Calibration, engine: Engin
         raise HTTPException(
             422, f"the document is for camera {calibration.camera_id!r}, the address says {camera_id!r}"
         )
-    try:
-        calibration.homography()
-    except CalibrationError as error:
-        raise HTTPException(422, f"points: {error}") from error
+    faults = geometry_faults(calibration, camera_id)
+    if faults:
+        raise HTTPException(422, "\n".join(str(fault) for fault in faults))
     with writing(engine) as connection:
         calibration_id = take_calibration(connection, calibration, datetime.now(UTC))
     return CalibrationTaken(camera_id=camera_id, calibration_id=calibration_id)

@@ -109,6 +109,7 @@ def _break(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
     [
         (_break("camera_id", "Aisle 1"), "camera_id", "match pattern"),
         (_break("colour", "red"), "colour", "not permitted"),
+        (_break("zones.0.product_name", "Cola\u001b[2J"), "zones.0.product_name", "cannot be printed"),
         (_break("image_wh_px", [400, "720"]), "image_wh_px.1", "integer"),
         (_break("bay.width_mm", -5), "bay.width_mm", "greater than 0"),
         (_break("points.1.x_px", 4000), "points", "disagree|cross over|outside"),

@@ -407,7 +407,7 @@ def test_bodies_are_bounded(client: httpx.Client) -> None:
 def test_characters_that_no_database_keeps_are_refused(client: httpx.Client) -> None:
     plan(client)
     document = calibration_document(product_name="tea\x00")
-    assert client.put("/api/v1/cameras/c1/calibration", json=document).status_code == 409
+    assert client.put("/api/v1/cameras/c1/calibration", json=document).status_code == 422
     assert client.post("/api/v1/alerts/x/acknowledge", json={"by": "a\x00"}).status_code == 422
     assert client.get("/api/v1/books", params={"after_sku": "\x00"}).status_code == 422
     assert client.get("/api/v1/alerts/a%00b").status_code == 422
