@@ -23,7 +23,7 @@ ALIKE_SHARE = 0.1
 """Counts that differ by at most this share are one state: one more or less among twenty is the detector's noise."""
 
 ALIKE_PROBABILITY = 0.6
-"""Two looks that share so much probability are one state: a box in doubt must not tip a shelf to and fro."""
+"""Two looks that share so much probability do not contradict each other: a box in doubt unsettles no shelf."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,13 @@ class Outlook:
         if self.facings is None or other.facings is None:
             return self.facings is other.facings and self.reason is other.reason
         first_count, second_count = self.facings.mode_count, other.facings.mode_count
-        if abs(first_count - second_count) <= int(ALIKE_SHARE * max(first_count, second_count)):
-            return True
-        return shared_probability(self.facings, other.facings) >= ALIKE_PROBABILITY
+        return abs(first_count - second_count) <= int(ALIKE_SHARE * max(first_count, second_count))
+
+    def may_be(self, other: "Outlook") -> bool:
+        """Whether both could be looks at one unchanged shelf, given how sure each is of its count."""
+        if self.facings is None or other.facings is None:
+            return self.is_alike(other)
+        return self.is_alike(other) or shared_probability(self.facings, other.facings) >= ALIKE_PROBABILITY
 
 
 SEEN_VIEW = Outlook(FacingsDistribution.certain(0))
@@ -75,6 +79,12 @@ class Consensus:
             self.verified = _merged(agreeing)
         elif self._states_count() > MOST_STATES:
             self.verified = UNSETTLED
+        elif (
+            (self.verified is None or self.verified is UNSETTLED)
+            and len(self._looks) == WINDOW_LOOKS
+            and self._states_count() == 1
+        ):
+            self.verified = _merged(list(self._looks))  # in doubt by one pack, but five looks do not contradict
 
     @property
     def is_undecided(self) -> bool:
@@ -93,7 +103,7 @@ class Consensus:
     def _states_count(self) -> int:
         states: list[Outlook] = []
         for look in self._looks:
-            if not any(look.is_alike(state) for state in states):
+            if not any(look.may_be(state) for state in states):
                 states.append(look)
         return len(states)
 
