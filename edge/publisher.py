@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Carries the outbox to the hub, and the hub's answers back.
 
-Reports go out in order, at most `WINDOW_COUNT` unsettled at once. What the hub does not settle in time is sent again,
-with growing pauses while it stays silent; so is everything after a reconnect. Nothing here ever waits for the camera,
+Reports go out in order, at most `WINDOW_COUNT` unsettled at once. While the oldest of them is not settled in time, all
+are sent again, with growing pauses; so is everything after a reconnect. Nothing here ever waits for the camera,
 and the camera never waits for this. Only the monotonic clock is read, so a jump of the wall clock changes nothing.
 """
 
@@ -149,16 +149,16 @@ class Publisher:
             log.warning("disconnected", node_id=self._node_id, reason=str(reason))
 
     def _on_message(self, _client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
-        address = topics.parse_topic(message.topic)
-        if address is None or address.node_id != self._node_id:
-            return
         try:
+            address = topics.parse_topic(message.topic)
+            if address is None or address.node_id != self._node_id:
+                return
             if address.channel == topics.COMMITTED.level:
                 self._settle(bytes(message.payload))
             elif address.channel == topics.DESIRED.level and message.payload:
                 self._on_desired(bytes(message.payload))
         except Exception:  # an exception would end the client's thread, and with it the node's only way out
-            log.exception("a message of the hub is not used", node_id=self._node_id, channel=address.channel)
+            log.exception("a message of the hub is not used", node_id=self._node_id)
 
     def _settle(self, payload: bytes) -> None:
         try:
@@ -168,13 +168,16 @@ class Publisher:
             log.warning("an answer of the hub is not used", node_id=self._node_id, reason=str(error).splitlines()[0])
             return
         with self._turn:
+            oldest = next(iter(self._in_flight), None)
             for key in list(self._in_flight):
                 if key.boot_id == committed.boot_id and any(
                     span.first <= key.sequence <= span.last for span in committed.ranges
                 ):
                     del self._in_flight[key]
-            self._progress_s = time.monotonic()
-            self._resend_after_s = self._first_resend_after_s
+            # Only the oldest tells: answers to later reports must not hide for ever that one was lost on the way.
+            if oldest not in self._in_flight:
+                self._progress_s = time.monotonic()
+                self._resend_after_s = self._first_resend_after_s
         self._wake.set()
 
     def _run(self) -> None:

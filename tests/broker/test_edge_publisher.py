@@ -114,6 +114,24 @@ def test_what_the_hub_does_not_settle_is_sent_again_until_it_does(
     hub.wait_until(lambda: outbox.pending_count == 0)
 
 
+def test_one_lost_report_is_sent_again_while_later_ones_are_answered(
+    hub: "HubStandIn", outbox: Outbox, publish: Callable[..., Publisher]
+) -> None:
+    hub.answers = False
+    publisher = publish()
+    lost = ReportKey(node_id="node-1", boot_id=BOOT_ID, sequence=1)
+
+    def answer_all_but_the_lost_one() -> bool:
+        outbox.append(report)
+        publisher.wake()
+        later = [key for key in hub.reports if key != lost]
+        if later:
+            hub.settle(*later)
+        return hub.arrivals.count(lost) >= 2
+
+    hub.wait_until(answer_all_but_the_lost_one)
+
+
 def test_a_silent_hub_gets_no_more_than_the_window(
     hub: "HubStandIn", outbox: Outbox, publish: Callable[..., Publisher]
 ) -> None:
