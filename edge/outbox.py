@@ -59,9 +59,18 @@ class Outbox:
         self._max_reports_count = max_reports_count
         self._turn = threading.Lock()
         self._database = _open(file, started_at)
-        with self._turn, self._database:
-            self._database.execute("INSERT INTO boot VALUES (?, ?, ?, 0)", (boot_id, node_id, started_at.isoformat()))
-        self._count = int(self._database.execute("SELECT count(*) FROM report").fetchone()[0])
+        try:
+            self._refuse_other_nodes(file)
+            with self._database:
+                self._database.execute(
+                    "INSERT INTO boot VALUES (?, ?, ?, 0)", (boot_id, node_id, started_at.isoformat())
+                )
+            self._count = int(self._database.execute("SELECT count(*) FROM report").fetchone()[0])
+        except (sqlite3.Error, OutboxError) as error:
+            self._database.close()
+            if isinstance(error, OutboxError):
+                raise
+            raise OutboxError(f"{file}: cannot be written ({error})") from error
 
     def append(self, make_report: Callable[[int], CountReport]) -> CountReport:
         """Put one report on disk. `make_report` is called with its sequence; when this returns, it is durable.
@@ -133,7 +142,11 @@ class Outbox:
     @property
     def last_sequence(self) -> int:
         """Highest sequence of this boot; 0 before the first."""
-        return self.last_sequences()[self._boot_id]
+        with self._turn:
+            (last,) = self._database.execute(
+                "SELECT last_sequence FROM boot WHERE boot_id = ?", (self._boot_id,)
+            ).fetchone()
+        return int(last)
 
     def last_sequences(self) -> dict[str, int]:
         """Highest sequence of every boot this outbox has known, for audits."""
@@ -144,6 +157,18 @@ class Outbox:
         """Close the file."""
         with self._turn:
             self._database.close()
+
+    def _refuse_other_nodes(self, file: Path) -> None:
+        """A report may only be sent under its own node's name, so one of another node could never leave."""
+        others = self._database.execute(
+            "SELECT node_id, count(*) FROM report WHERE node_id <> ? GROUP BY node_id", (self._node_id,)
+        ).fetchall()
+        if others:
+            held = ", ".join(f"{reports_count} of {node_id}" for node_id, reports_count in others)
+            raise OutboxError(
+                f"{file}: holds unsent reports of another node ({held}); run that node until they are sent, or give "
+                f"{self._node_id} a state_dir of its own"
+            )
 
     def _drop_oldest(self, excess_count: int) -> int:
         if excess_count <= 0:

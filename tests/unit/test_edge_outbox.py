@@ -159,6 +159,29 @@ def test_a_disk_that_takes_nothing_is_an_error_and_costs_no_sequence(open_outbox
     assert sequences(outbox) == list(range(1, taken + 2))
 
 
+def test_a_renamed_node_is_told_of_the_reports_that_it_cannot_send(open_outbox: OpenOutbox, tmp_path: Path) -> None:
+    outbox = open_outbox()
+    outbox.append(report)
+    outbox.close()
+    with pytest.raises(OutboxError, match=r"1 of node-1.*state_dir"):
+        Outbox(tmp_path / "outbox.sqlite", node_id="node-2", boot_id=SECOND_BOOT, started_at=NOW)
+    outbox = open_outbox(SECOND_BOOT)
+    assert sequences(outbox) == [1]
+    outbox.settle(committed((1, 1)))
+    outbox.close()
+    Outbox(tmp_path / "outbox.sqlite", node_id="node-2", boot_id="c" * 32, started_at=NOW).close()
+
+
+def test_an_outbox_that_cannot_be_written_is_one_clear_line(open_outbox: OpenOutbox, tmp_path: Path) -> None:
+    open_outbox().close()
+    database = sqlite3.connect(tmp_path / "outbox.sqlite")
+    database.execute("CREATE TRIGGER full BEFORE INSERT ON boot BEGIN SELECT RAISE(FAIL, 'disk is full'); END")
+    database.commit()
+    database.close()
+    with pytest.raises(OutboxError, match=r"outbox\.sqlite: cannot be written \(disk is full\)"):
+        open_outbox(SECOND_BOOT)
+
+
 def test_threads_share_it_without_losing_or_repeating_a_sequence(open_outbox: OpenOutbox) -> None:
     outbox = open_outbox()
     threads = [threading.Thread(target=lambda: [outbox.append(report) for _ in range(25)]) for _ in range(4)]
