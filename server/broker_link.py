@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The hub's MQTT connection: fills the inbox, says what is settled, and acknowledges only what is on disk.
+"""The hub's MQTT connection: fills the inbox, says what is settled, and acknowledges what is on disk or had no room.
 
 A clean session on purpose: what the hub misses while it is away is still in the nodes' outboxes, and a fixed client id
 would let two hubs push each other off the broker.
@@ -159,6 +159,9 @@ class BrokerLink:
         )
         if not self._inbox.offer(arrival):
             self.refused_count += 1
+            # Left unacknowledged it would keep its place in the broker's window until the connection ends, and a
+            # window full of such leaves the hub deaf. The node has it in its outbox and sends it again.
+            self.acknowledge([arrival])
 
 
 def _bounded(payload: bytes) -> bytes:

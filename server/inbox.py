@@ -27,7 +27,7 @@ class Arrival:
 class Inbox:
     """A queue with a bound on messages and on bytes.
 
-    What does not fit is refused and stays unacknowledged: the node still has it in its outbox and sends it again.
+    What does not fit is refused: the node still has it in its outbox and sends it again.
     """
 
     def __init__(self, *, max_messages_count: int, max_bytes_count: int) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from contract.reports import Committed
 from server.broker_link import BrokerLink
@@ -101,8 +101,8 @@ class Ingest:
             try:
                 stored = self._store(letters)
             except SQLAlchemyError as error:
-                if _is_refusal(error):
-                    letters = self._without_refused(letters)
+                if _is_refusal(error) and (kept := self._without_refused(letters)) != letters:
+                    letters = kept
                     continue
                 self.tally.database_failures_count += 1
                 _log.error("database_unavailable", error=str(error).splitlines()[0], waiting_count=len(letters))
@@ -166,5 +166,10 @@ class Ingest:
 
 
 def _is_refusal(error: SQLAlchemyError) -> bool:
-    """Whether this very letter can never be stored, as opposed to a database that is away, locked or full."""
-    return isinstance(error, DataError | IntegrityError) or not isinstance(error, DBAPIError)
+    """Whether this very letter can never be stored, as opposed to a database that is away, locked, busy or full.
+
+    A StatementError that is no DBAPIError comes from a value that could not be written into the statement.
+    """
+    if isinstance(error, DBAPIError):
+        return isinstance(error, DataError | IntegrityError)
+    return isinstance(error, StatementError)

@@ -19,7 +19,7 @@ import httpx
 import pytest
 from paho.mqtt.client import Client, MQTTMessage, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Engine, create_engine, func, select, text
 
 from contract import topics
 from contract.counts import FacingsDistribution, SightState, ZoneCount
@@ -122,8 +122,8 @@ def report_payload(sequence: int, facings_count: int = 3, *, node_id: str = "n1"
 
 
 @contextmanager
-def ingesting(engine: Engine, port: int) -> Iterator[tuple[Ingest, BrokerLink]]:
-    inbox = Inbox(max_messages_count=20_000, max_bytes_count=64 * 1024 * 1024)
+def ingesting(engine: Engine, port: int, *, inbox_messages_count: int = 20_000) -> Iterator[tuple[Ingest, BrokerLink]]:
+    inbox = Inbox(max_messages_count=inbox_messages_count, max_bytes_count=64 * 1024 * 1024)
     link = BrokerLink(BrokerSettings(port=port), inbox)
     ingest = Ingest(engine, link, inbox, pictures_per_camera_count=5)
     link.start()
@@ -266,6 +266,38 @@ def test_a_locked_database_delays_and_loses_nothing(tmp_path: Any, mosquitto: An
         wait_for(lambda: len(node.settled) == 100, "100 settled reports")
     assert rows_count(engine, tables.report) == 100
     engine.dispose()
+
+
+def test_an_inbox_that_ran_over_does_not_leave_the_hub_deaf(tmp_path: Any, mosquitto: Any) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/hub.sqlite")
+    migrate(engine)
+    with (
+        ingesting(engine, mosquitto.port, inbox_messages_count=1) as (ingest, link),
+        node_end(mosquitto.port) as node,
+    ):
+        for sequence in range(1, 2001):
+            node.report(sequence)
+        wait_for(lambda: link.refused_count >= 1000, "a thousand reports that found no room")
+        wait_for(lambda: ingest.tally.new_reports_count >= 1, "a report that found room")
+        node.settled.clear()
+        node.send_until_settled(range(3001, 3003))
+    engine.dispose()
+
+
+def test_a_busy_connection_pool_delays_and_loses_nothing(postgres_cluster: Any, mosquitto: Any) -> None:
+    spare = open_engine(postgres_cluster.new_database())
+    migrate(spare)
+    narrow = create_engine(spare.url, pool_size=1, max_overflow=0, pool_timeout=0.2)
+    with ingesting(narrow, mosquitto.port) as (ingest, _), node_end(mosquitto.port) as node:
+        with narrow.connect():
+            for sequence in range(1, 21):
+                node.report(sequence)
+            wait_for(lambda: ingest.tally.database_failures_count >= 1, "the ingest to wait for a connection")
+        wait_for(lambda: len(node.settled) == 20, "20 settled reports")
+    assert rows_count(spare, tables.report) == 20
+    assert rows_count(spare, tables.dead_letter) == 0
+    narrow.dispose()
+    spare.dispose()
 
 
 def test_a_postgresql_that_is_cut_off_and_returns_loses_nothing(postgres_cluster: Any, mosquitto: Any) -> None:
