@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from calibration.errors import CalibrationFault
 from calibration.files import load_calibration
@@ -38,7 +39,7 @@ def check(
                 typer.echo(json.dumps({"file": str(path), "ok": False, "faults": faults}))
             else:
                 for fault in error.faults:
-                    console.print(f"[red]✗[/] {fault}", markup=True, emoji=False)
+                    console.print(f"[red]✗[/] {escape(str(fault))}", emoji=False)
             continue
         errors_px = calibration.homography().errors_px
         if as_json:
@@ -53,8 +54,9 @@ def check(
             typer.echo(json.dumps(found))
         else:
             console.print(
-                f"[green]✓[/] {path}: {calibration.calibration_id}, camera {calibration.camera_id}, "
-                f"{len(calibration.zones)} zones, worst point {errors_px.max():.1f} px off"
+                f"[green]✓[/] {escape(str(path))}: {calibration.calibration_id}, camera {calibration.camera_id}, "
+                f"{len(calibration.zones)} zones, worst point {errors_px.max():.1f} px off",
+                emoji=False,
             )
     if faulty:
         raise typer.Exit(1)

@@ -14,6 +14,7 @@ from calibration.overlap import overlapping_zones
 from calibration.view import CameraView
 
 MAXIMUM_FILE_BYTES = 1_000_000
+MAXIMUM_SHOWN_CHARACTERS = 200
 
 
 def load_calibration(path: Path) -> Calibration:
@@ -61,13 +62,13 @@ def _parse(path: Path) -> dict[str, Any]:
                 document = json.loads(content)
             case other:
                 raise CalibrationFault([Fault(name, "", f"ends in {other!r}; expected .toml or .json")])
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # both parsers' errors, and a number too long to convert
         raise CalibrationFault([Fault(name, "", f"cannot be parsed: {error}")]) from error
     if not isinstance(document, dict):
         raise CalibrationFault([Fault(name, "", "holds no table at its top level")])
     try:
         json.dumps(document)
-    except TypeError as error:
+    except (TypeError, RecursionError) as error:
         raise CalibrationFault([Fault(name, "", f"holds a value of a kind no field takes: {error}")]) from error
     return document
 
@@ -88,8 +89,8 @@ def _as_fault(name: str, detail: Any) -> Fault:
     field = ".".join(str(part) for part in detail["loc"])
     given = detail.get("input")
     reason = str(detail["msg"]).removeprefix("Value error, ")
-    if isinstance(given, str | int | float | bool):
-        reason += f" (is {given!r})"
+    if isinstance(given, str | int | float | bool) and len(shown := repr(given)) <= MAXIMUM_SHOWN_CHARACTERS:
+        reason += f" (is {shown})"
     return Fault(name, field, reason)
 
 

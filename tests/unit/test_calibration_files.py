@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from calibration.cli import app
 from calibration.document import Calibration
 from calibration.errors import CalibrationError, CalibrationFault
 from calibration.files import check_file, load_calibration
@@ -154,6 +156,8 @@ def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
         ("a.toml", b"= 3", "cannot be parsed"),
         ("a.json", b"[1, 2]", "no table"),
         ("a.json", b"[" * 100_000, "cannot be parsed"),
+        ("a.json", b'{"x": ' + b"9" * 5000 + b"}", "cannot be parsed"),
+        ("a.toml", b"x = " + b"9" * 5000, "cannot be parsed"),
         ("a.yaml", b"", "expected .toml or .json"),
         ("a.json", b"\xff\xfe", "not UTF-8"),
         ("a.toml", b"when = 2026-01-01", "no field takes"),
@@ -167,6 +171,17 @@ def test_a_file_that_is_no_calibration_is_refused_plainly(
     path.write_bytes(content)
     with pytest.raises(CalibrationFault, match=words):
         load_calibration(path)
+
+
+def test_the_command_prints_names_with_brackets_as_they_are(tmp_path: Path) -> None:
+    document = good_document()
+    document["zones"][0]["sku"] = "[/red]"
+    path = tmp_path / "[b]bay[0].json"
+    path.write_text(json.dumps(document))
+    told = CliRunner().invoke(app, ["check", str(path)])
+    assert told.exit_code == 1
+    assert f"{path}: zones.0.sku" in told.output
+    assert "(is '[/red]')" in told.output
 
 
 def test_a_missing_file_is_a_fault_of_that_file(tmp_path: Path) -> None:
