@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from contract.ids import CameraId, NodeId
 from edge.errors import ConfigError
@@ -25,10 +25,19 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def _resolvable(host: str) -> str:
+    # The MQTT client's thread would end over such a name, without a word and for good.
+    try:
+        host.encode("idna")
+    except UnicodeError as error:
+        raise ValueError("is no host name: a part between its dots is empty or too long") from error
+    return host
+
+
 class BrokerConfig(_Section):
     """Where the broker listens and who this node is to it."""
 
-    host: Annotated[str, Field(min_length=1)]
+    host: Annotated[str, Field(min_length=1), AfterValidator(_resolvable)]
     port: Port = 1883
     username: str | None = None
     password_file: Path | None = None
@@ -127,7 +136,7 @@ def load_config(path: Path) -> NodeConfig:
         document = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # TOML and UTF-8 errors, and a number too long to convert
         raise ConfigError(f"{path}: not TOML ({error})") from error
     try:
         config = NodeConfig.model_validate(document)

@@ -10,8 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from calibration.document import Calibration
-from calibration.errors import CalibrationError
-from calibration.view import CameraView
+from calibration.files import geometry_faults
 from contract.desired import DesiredConfig
 from edge.errors import DesiredRefused
 from edge.settings import Settings
@@ -52,10 +51,10 @@ def _calibration_faults(desired: DesiredConfig, camera_ids: set[str]) -> list[st
         given.add(part.camera_id)
         try:
             calibration = Calibration.from_json(part.document_json)
-            CameraView(calibration, calibration.image_wh_px)
-        except (ValidationError, CalibrationError) as error:
+        except ValidationError as error:
             faults.append(f"{field}.document_json: {str(error).splitlines()[0]}")
             continue
+        faults += map(str, geometry_faults(calibration, f"{field}.document_json"))
         if calibration.calibration_id != part.calibration_id:
             faults.append(
                 f"{field}.calibration_id: document is {calibration.calibration_id}, not {part.calibration_id}"
@@ -81,8 +80,10 @@ def keep(state_dir: Path, payload: bytes) -> None:
 
 
 def kept(state_dir: Path) -> bytes | None:
-    """The configuration that was taken last, if any."""
+    """The configuration that was taken last, if any. Raises DesiredRefused when the disk does not give it back."""
     try:
         return (state_dir / _FILE_NAME).read_bytes()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise DesiredRefused(f"{state_dir / _FILE_NAME} cannot be read ({error.strerror})") from error

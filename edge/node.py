@@ -114,7 +114,11 @@ class Node:
         return make
 
     def _recall_desired(self) -> None:
-        payload = desired.kept(self._config.state_dir)
+        try:
+            payload = desired.kept(self._config.state_dir)
+        except DesiredRefused as refusal:
+            self._refuse(refusal)
+            return
         if payload is not None:
             self._overlay(payload)
 
@@ -133,13 +137,16 @@ class Node:
         try:
             fresh = desired.overlay(self._own, current, payload, node_id=self._config.node_id, camera_ids=camera_ids)
         except DesiredRefused as refusal:
-            log.warning("a desired configuration is refused", reason=str(refusal))
-            self._settings.replace(current.with_error(str(refusal)))
+            self._refuse(refusal)
             return False
         if fresh is not None:
             self._settings.replace(fresh)
             log.info("desired configuration taken", config_version=fresh.config_version)
         return fresh is not None
+
+    def _refuse(self, refusal: DesiredRefused) -> None:
+        log.warning("a desired configuration is refused", reason=str(refusal))
+        self._settings.replace(self._settings.now.with_error(str(refusal)))
 
 
 def _own_settings(config: NodeConfig) -> Settings:

@@ -55,6 +55,18 @@ def test_every_wrong_field_is_named_with_its_place(tmp_path: Path) -> None:
     assert all(line.startswith(str(tmp_path / "node.toml")) for line in str(caught.value).splitlines())
 
 
+@pytest.mark.parametrize("text", ["x = " + "9" * 5000, "x = " + "[" * 3000, "\x00"])
+def test_what_is_no_toml_is_one_clear_line(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"node\.toml: not TOML"):
+        load(tmp_path, text)
+
+
+@pytest.mark.parametrize("host", ["broker..local", "b" * 64 + ".local"])
+def test_a_host_name_that_nobody_can_look_up_is_refused_at_the_door(tmp_path: Path, host: str) -> None:
+    with pytest.raises(ConfigError, match=r"broker\.host: .*no host name"):
+        load(tmp_path, LEAST.replace("broker.local", host))
+
+
 def test_a_password_written_into_the_file_is_refused_and_not_repeated(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, LEAST.replace("[[cameras]]", 'password = "s3cret"\n[[cameras]]'))

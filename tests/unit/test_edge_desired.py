@@ -76,6 +76,14 @@ def test_all_faults_are_named_and_nothing_is_taken() -> None:
         assert field in told
 
 
+def test_zones_that_claim_the_same_place_are_refused_as_in_a_file() -> None:
+    sound = toy_calibration()
+    twins = (sound.zones[0], sound.zones[0].model_copy(update={"zone_id": "twin"}))
+    overlapping = for_camera(sound.model_copy(update={"zones": twins}))
+    with pytest.raises(DesiredRefused, match=r"calibrations\.0\.document_json: .*shares 100% of its area"):
+        overlay(DesiredConfig(node_id="node-1", config_version=1, calibrations=(overlapping,)))
+
+
 @pytest.mark.parametrize("payload", [b"", b"{", b"[]", b"\xff\xff", b'{"node_id":"node-1"}'])
 def test_rubbish_is_refused(payload: bytes) -> None:
     with pytest.raises(DesiredRefused):
@@ -92,6 +100,12 @@ def test_fields_of_a_newer_hub_are_tolerated() -> None:
     taken = desired.overlay(OWN, OWN, payload, node_id="node-1", camera_ids=set())
     assert taken is not None
     assert taken.config_version == 1
+
+
+def test_a_kept_one_that_the_disk_does_not_give_back_is_said(tmp_path: Path) -> None:
+    (tmp_path / "desired.json").mkdir()
+    with pytest.raises(DesiredRefused, match=r"desired\.json cannot be read"):
+        desired.kept(tmp_path)
 
 
 def test_it_is_kept_on_disk_and_replaced_in_one_step(tmp_path: Path) -> None:
