@@ -4,6 +4,7 @@
 A picture that cannot be used costs one line on standard error; the others are still done.
 """
 
+import itertools
 import json
 import sys
 from collections.abc import Callable
@@ -130,15 +131,16 @@ def _run(
     as_json: bool,
     draw_folder: Path | None,
 ) -> int:
-    pictures = picture_paths(paths)
     faults_count = 0
     rows: list[Row] = []
-    if draw_folder is not None:
-        try:
+    try:
+        pictures = picture_paths(paths)
+        if draw_folder is not None:
             draw_folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            _complain(f"{draw_folder}: cannot be made ({error.strerror})")
-            return 1
+    except OSError as error:
+        _complain(f"{error.filename}: cannot be used ({error.strerror})")
+        return 1
+    drawn_files = {} if draw_folder is None else _drawn_files(pictures, draw_folder)
     if not pictures:
         _complain("no pictures in " + ", ".join(map(str, paths)))
         return 1
@@ -148,8 +150,8 @@ def _run(
         try:
             image_bgr = read_picture(path)
             row, found, outlines = work(path, image_bgr)
-            if draw_folder is not None:
-                _write(draw_folder / f"{path.stem}.jpg", annotated(image_bgr, found, outlines))
+            if path in drawn_files:
+                _write(drawn_files[path], annotated(image_bgr, found, outlines))
         except EdgeError as error:
             _complain(str(error))
             faults_count += 1
@@ -188,6 +190,17 @@ def _detector(onnx_file: Path | None, threads_count: int) -> Detector | None:
     except EdgeError as error:
         _complain(str(error))
         return None
+
+
+def _drawn_files(pictures: list[Path], draw_folder: Path) -> dict[Path, Path]:
+    """Where each picture is drawn: `STEM.jpg`, numbered where that is a picture to read or another one's drawing."""
+    taken = {picture.resolve() for picture in pictures}
+    drawn_files: dict[Path, Path] = {}
+    for picture in pictures:
+        names = itertools.chain([f"{picture.stem}.jpg"], (f"{picture.stem}-{n}.jpg" for n in itertools.count(2)))
+        drawn_files[picture] = next(file for name in names if (file := draw_folder / name).resolve() not in taken)
+        taken.add(drawn_files[picture].resolve())
+    return drawn_files
 
 
 def _write(path: Path, image_bgr: BgrImage) -> None:

@@ -20,6 +20,8 @@ MAX_PICTURE_PX = 120_000_000
 
 MAX_PICTURE_BYTES = 256 * 1024 * 1024
 
+_STRIP_ROWS = 64
+
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 """File names taken from a folder; a file named on its own is judged by its content alone."""
 
@@ -85,5 +87,9 @@ def _on_white(image_bgr: BgrImage, encoded: bytes) -> BgrImage:
     raw = _decode(encoded, cv2.IMREAD_UNCHANGED)
     if raw.ndim != 3 or raw.shape[2] != 4 or raw.shape[:2] != image_bgr.shape[:2]:  # noqa: PLR2004 - 3 axes, 4 channels
         return image_bgr
-    opaque_fraction = raw[:, :, 3:].astype(np.float32) / np.iinfo(raw.dtype).max
-    return (image_bgr * opaque_fraction + 255.0 * (1 - opaque_fraction)).round().astype(np.uint8)
+    # By strips: floats of a whole large picture would take gigabytes.
+    for top in range(0, len(raw), _STRIP_ROWS):
+        strip = image_bgr[top : top + _STRIP_ROWS]
+        opaque_fraction = raw[top : top + _STRIP_ROWS, :, 3:].astype(np.float32) / np.iinfo(raw.dtype).max
+        strip[:] = (strip * opaque_fraction + 255.0 * (1 - opaque_fraction)).round().astype(np.uint8)
+    return image_bgr

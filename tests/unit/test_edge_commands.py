@@ -84,6 +84,18 @@ def test_draw_writes_annotated_pictures(onnx_file: Path, pictures: Path, tmp_pat
     assert not changed[300:400, :].any()
 
 
+def test_draw_never_overwrites_a_photograph_or_another_drawing(onnx_file: Path, tmp_path: Path) -> None:
+    for folder in ("left", "right"):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "a.jpg"), shelf_picture(SHELF))
+    photographs = [tmp_path / "left" / "a.jpg", tmp_path / "right" / "a.jpg"]
+    before = [photograph.read_bytes() for photograph in photographs]
+    ended = facings("detect", *photographs, "--model", onnx_file, "--draw", tmp_path / "left")
+    assert ended.returncode == 0, ended.stderr
+    assert [photograph.read_bytes() for photograph in photographs] == before
+    assert sorted(file.name for file in (tmp_path / "left").iterdir()) == ["a-2.jpg", "a-3.jpg", "a.jpg"]
+
+
 def test_a_lower_confidence_finds_more(onnx_file: Path, tmp_path: Path) -> None:
     faint = shelf_picture({}, seed=None)
     faint[48:64, 32:48] = (80, 131, 80)

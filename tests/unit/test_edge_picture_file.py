@@ -100,6 +100,14 @@ def test_transparent_parts_are_white() -> None:
     assert image_bgr[4, 4].tolist() == [0, 255, 0]
 
 
+def test_transparent_parts_are_white_all_the_way_down() -> None:
+    picture = Image.new("RGBA", (3, 200), (0, 0, 0, 0))
+    picture.paste((0, 0, 0, 255), (0, 190, 3, 200))
+    rows = decode_picture(encoded(picture, "PNG"))[:, 1, 0]
+    assert set(rows[:190].tolist()) == {255}
+    assert set(rows[190:].tolist()) == {0}
+
+
 def test_cmyk_is_read_in_its_colours() -> None:
     assert_scene(decode_picture(encoded(scene().convert("CMYK"), "JPEG", quality=95, subsampling=0)), tolerance=20)
 
