@@ -13,8 +13,9 @@ from calibration.files import geometry_faults
 from contract.ids import CameraId, NodeId, ZoneId
 from server import tables
 from server.api_session import EngineOf, SettingsOf
+from server.camera_nodes import assign_camera
 from server.database import reading, writing
-from server.replies import CalibrationTaken, DesiredAsked, Problem, Shelves, ZoneLook
+from server.replies import CalibrationTaken, CameraAssigned, DesiredAsked, Problem, Shelves, ZoneLook
 from server.shelf_view import read_shelves
 from server.shelves import ask_node, take_calibration
 
@@ -93,6 +94,22 @@ def put_calibration(camera_id: CameraId, calibration: Calibration, engine: Engin
     with writing(engine) as connection:
         calibration_id = take_calibration(connection, calibration, datetime.now(UTC))
     return CalibrationTaken(camera_id=camera_id, calibration_id=calibration_id)
+
+
+class CameraNode(BaseModel):
+    """The node that is to speak for a camera."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    node_id: NodeId
+
+
+@router.put("/cameras/{camera_id}/node")
+def put_camera_node(camera_id: CameraId, wish: CameraNode, engine: EngineOf) -> CameraAssigned:
+    """Let this node speak for the camera from now on; without this call the first node that did keeps it."""
+    with writing(engine) as connection:
+        assign_camera(connection, camera_id, wish.node_id, datetime.now(UTC))
+    return CameraAssigned(camera_id=camera_id, node_id=wish.node_id)
 
 
 class NodeWish(BaseModel):

@@ -42,6 +42,8 @@ class OnHand:
     source: str
     last_sale_at: datetime | None = None
     last_receipt_at: datetime | None = None
+    last_adjustment_at: datetime | None = None
+    """When somebody last corrected the books: what they say since then has not been in doubt for longer."""
     sales_since_empty_count: int = 0
     """Units sold since all zones of the SKU are empty, baskets in between left out; 0 while one is not empty."""
 

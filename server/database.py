@@ -9,6 +9,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
@@ -74,9 +75,14 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 def hold_ingest_lock(connection: Connection) -> None:
-    """Let one ingest transaction run at a time, whoever runs it; SQLite's write lock does so already."""
+    """Let one ingest transaction run at a time, whoever runs it."""
+    hold_lock(connection, _INGEST_LOCK_KEY)
+
+
+def hold_lock(connection: Connection, key: int) -> None:
+    """Wait for every other transaction that holds this key, in any process; SQLite's write lock does so already."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _INGEST_LOCK_KEY})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 def insert_for(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":
@@ -94,11 +100,18 @@ def upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> 
     connection.execute(statement.on_conflict_do_update(index_elements=key_names, set_=changed), rows)
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the schema to the newest revision. Safe to call at every start and from several processes at once."""
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the schema to the newest revision. Safe to call at every start and from several processes at once.
+
+    Raises SettingsError for a database that a newer version of the hub has changed.
+    """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with writing(engine) as connection:
         hold_ingest_lock(connection)
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, revision)
+        except CommandError as error:
+            where = engine.url.render_as_string(hide_password=True)
+            raise SettingsError(f"database_url: {where} belongs to a newer version of the hub: {error}") from error

@@ -135,6 +135,7 @@ class Ingest:
         """Why the database will never take this letter, found by trying without committing."""
         try:
             with self._engine.execution_options(facings_writes=True).connect() as connection:
+                hold_ingest_lock(connection)
                 store(connection, [letter], pictures_per_camera_count=self._pictures_per_camera_count)
         except SQLAlchemyError as error:
             return f"the database refused it: {str(error).splitlines()[0]}" if _is_refusal(error) else None

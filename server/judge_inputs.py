@@ -181,7 +181,15 @@ def read_books(connection: Connection, empty_since: dict[str, datetime], setting
     book = tables.book_latest
     rows = connection.execute(select(book).where(book.c.sku.in_(select(tables.zone.c.sku))))
     books = {
-        row.sku: OnHand(row.sku, row.units, row.as_of_at, row.source, row.last_sale_at, row.last_receipt_at)
+        row.sku: OnHand(
+            row.sku,
+            row.units,
+            row.as_of_at,
+            row.source,
+            row.last_sale_at,
+            row.last_receipt_at,
+            row.last_adjustment_at,
+        )
         for row in rows
     }
     basket_lag = timedelta(seconds=settings.basket_lag_s)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from contract.reports import CountReport, ReportKey
 from server import tables
+from server.camera_nodes import part_foreign
 from server.database import insert_for
 from server.instants import looked_at
 from server.latest import BootKey, NewReport, advance_boots, refresh_latest
@@ -35,8 +36,9 @@ class Stored:
 def store(connection: Connection, letters: Sequence[Letter], *, pictures_per_camera_count: int) -> Stored:
     """Write one batch. Statuses come first: they tell which boot of a node is the present one."""
     take_status(connection, [letter for letter in letters if isinstance(letter, StatusLetter)])
-    reports = _first_of_each([letter for letter in letters if isinstance(letter, ReportLetter)])
-    dead = [letter for letter in letters if isinstance(letter, DeadLetter)]
+    own, foreign = part_foreign(connection, [letter for letter in letters if isinstance(letter, ReportLetter)])
+    reports = _first_of_each(own)
+    dead = [*(letter for letter in letters if isinstance(letter, DeadLetter)), *foreign]
     pictures = [letter for letter in letters if isinstance(letter, PictureLetter)]
     new = _append_reports(connection, list(reports.values()))
     if new:
@@ -50,7 +52,7 @@ def store(connection: Connection, letters: Sequence[Letter], *, pictures_per_cam
     return Stored(
         settled=dict(settled),
         new_reports_count=len(new),
-        repeated_reports_count=sum(isinstance(letter, ReportLetter) for letter in letters) - len(new),
+        repeated_reports_count=len(own) - len(new),
         dead_letters_count=len(dead),
         pictures_count=len(pictures),
     )

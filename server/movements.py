@@ -12,11 +12,14 @@ from typing import Any
 from sqlalchemy import Connection, case, func, insert, select
 
 from server import tables
-from server.database import insert_for, upsert
+from server.database import hold_lock, insert_for, upsert
 from server.errors import HubError
 
 _CHUNK_COUNT = 5000
 """Rows in one statement; both databases bound the number of parameters."""
+
+_BOOKS_LOCK_KEY = 0x626F6F6B
+"""The letters "book"."""
 
 
 class MovementKind(StrEnum):
@@ -102,6 +105,8 @@ def take_movements(
 
     Raises BooksError, listing every line that contradicts the ledger, before anything is written.
     """
+    # Two imports that cannot see each other's lines would each write a sum without the other's.
+    hold_lock(connection, _BOOKS_LOCK_KEY)
     movements = [movement for _, movement in lines]
     keys = idempotency_keys(movements)
     known = _known(connection, keys)
@@ -195,6 +200,7 @@ def refresh_books(connection: Connection, skus: Sequence[str]) -> None:
     column = tables.movement.c
     occurred_at = column.occurred_at
     inward = column.kind.in_([MovementKind.OPENING.value, MovementKind.RECEIPT.value])
+    adjusted = column.kind == MovementKind.ADJUSTMENT.value
     sources = select(
         column.sku.label("sku"),
         column.source.label("source"),
@@ -213,6 +219,7 @@ def refresh_books(connection: Connection, skus: Sequence[str]) -> None:
                 func.max(occurred_at).label("as_of_at"),
                 func.max(case((column.kind == MovementKind.SALE.value, occurred_at))).label("last_sale_at"),
                 func.max(case((inward, occurred_at))).label("last_receipt_at"),
+                func.max(case((adjusted, occurred_at))).label("last_adjustment_at"),
             )
             .where(column.sku.in_(chunk))
             .group_by(column.sku)
@@ -224,6 +231,7 @@ def refresh_books(connection: Connection, skus: Sequence[str]) -> None:
                 "as_of_at": row.as_of_at,
                 "last_sale_at": row.last_sale_at,
                 "last_receipt_at": row.last_receipt_at,
+                "last_adjustment_at": row.last_adjustment_at,
                 "source": source_of[row.sku],
             }
             for row in connection.execute(sums)

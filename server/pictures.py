@@ -4,6 +4,7 @@
 from sqlalchemy import Connection, delete, insert, select
 
 from server import tables
+from server.camera_nodes import nodes_of
 from server.letters import PictureLetter
 
 
@@ -50,7 +51,5 @@ def store_pictures(connection: Connection, letters: list[PictureLetter], *, per_
 def _of_own_cameras(connection: Connection, letters: list[PictureLetter]) -> list[PictureLetter]:
     if not letters:
         return []
-    camera = tables.camera_latest.c
-    query = select(camera.camera_id, camera.node_id).where(camera.camera_id.in_({item.camera_id for item in letters}))
-    owners = {row.camera_id: row.node_id for row in connection.execute(query)}
-    return [letter for letter in letters if owners.get(letter.camera_id, letter.node_id) == letter.node_id]
+    nodes = nodes_of(connection, {letter.camera_id for letter in letters})
+    return [letter for letter in letters if nodes.get(letter.camera_id, letter.node_id) == letter.node_id]

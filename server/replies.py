@@ -152,6 +152,7 @@ class BookPosition(Reply):
     as_of_at: datetime
     last_sale_at: datetime | None
     last_receipt_at: datetime | None
+    last_adjustment_at: datetime | None
     source: str
 
 
@@ -186,6 +187,13 @@ class CalibrationTaken(Reply):
 
     camera_id: str
     calibration_id: str
+
+
+class CameraAssigned(Reply):
+    """This node, and no other, speaks for the camera."""
+
+    camera_id: str
+    node_id: str
 
 
 class DesiredAsked(Reply):

@@ -53,11 +53,12 @@ class SkuCase:
 
     @cached_property
     def nobody_found_any(self) -> bool:
-        """A person found none in the back, and neither a delivery nor a refill has come since."""
+        """A person found none in the back; no delivery, refill or correction of the books has come since."""
         if self.none_found_at is None:
             return False
         later = [sight.memory.restocked_at for sight in self.sights if sight.memory]
-        later.append(self.on_hand.last_receipt_at if self.on_hand else None)
+        if self.on_hand:
+            later += [self.on_hand.last_receipt_at, self.on_hand.last_adjustment_at]
         return all(instant is None or instant < self.none_found_at for instant in later)
 
     @cached_property
@@ -73,11 +74,12 @@ class SkuCase:
 
     @cached_property
     def waited_open_s(self) -> float:
-        """Opening time since the shelf emptied, the last unexplained sale or the last delivery, whichever is last."""
+        """Opening time since the last of: shelf emptied, unexplained sale, delivery, correction of the books."""
         starts = [self.empty_since_at or self.now]
         if self.on_hand:
             sold_at = self.on_hand.last_sale_at if self.on_hand.sales_since_empty_count else None
-            starts += [instant for instant in (sold_at, self.on_hand.last_receipt_at) if instant]
+            stated = (sold_at, self.on_hand.last_receipt_at, self.on_hand.last_adjustment_at)
+            starts += [instant for instant in stated if instant]
         settings = self.settings
         return open_seconds_between(max(starts), self.now, settings.opening_hours, settings.zone_info)
 

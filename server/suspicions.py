@@ -3,11 +3,11 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, select, text
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, select
 
 from server import tables
 from server.alert_state import Suspicion
-from server.database import upsert
+from server.database import hold_lock, upsert
 from server.discrepancy import AlertKey, Kind, PlaceKind
 
 _LOCK_KEY = 0x6A756467
@@ -15,9 +15,8 @@ _LOCK_KEY = 0x6A756467
 
 
 def hold_judgement_lock(connection: Connection) -> None:
-    """Let one transaction at a time change alerts, be it a judge or a person; SQLite's write lock does so already."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+    """Let one transaction at a time change alerts, be it a judge or a person."""
+    hold_lock(connection, _LOCK_KEY)
 
 
 def read_suspicions(connection: Connection) -> dict[AlertKey, Suspicion]:

@@ -148,6 +148,14 @@ camera_latest = Table(
     Column("calibration_id", String(20)),
 )
 
+camera_node = Table(
+    "camera_node",
+    metadata,
+    Column("camera_id", String(63), primary_key=True),
+    Column("node_id", String(63), nullable=False),  # the only one whose word about this camera counts
+    Column("since_at", UtcInstant, nullable=False),
+)
+
 boot_progress = Table(
     "boot_progress",
     metadata,
@@ -283,6 +291,7 @@ book_latest = Table(
     Column("as_of_at", UtcInstant, nullable=False),  # latest occurred_at
     Column("last_sale_at", UtcInstant),
     Column("last_receipt_at", UtcInstant),  # receipts and opening stock
+    Column("last_adjustment_at", UtcInstant),
     Column("source", Text, nullable=False),  # of the latest movement
 )
 

@@ -133,6 +133,12 @@ CASES = [
         "restock_from_back",
     ),
     Case(
+        "empty for long, but somebody corrected the books lately",
+        [zone(0, since_at=LONG_AGO)],
+        books(14, last_adjustment_at=NOW - timedelta(hours=1)),
+        "restock_from_back",
+    ),
+    Case(
         "somebody looked and found none",
         [zone(0)],
         books(14),
@@ -146,6 +152,13 @@ CASES = [
         "somebody found none, but then a delivery came",
         [zone(0)],
         books(14, last_receipt_at=NOW - timedelta(minutes=10)),
+        "restock_from_back",
+        more={"none_found_at": NOW - timedelta(minutes=30)},
+    ),
+    Case(
+        "somebody found none, but then counted and corrected the books",
+        [zone(0)],
+        books(14, last_adjustment_at=NOW - timedelta(minutes=10)),
         "restock_from_back",
         more={"none_found_at": NOW - timedelta(minutes=30)},
     ),

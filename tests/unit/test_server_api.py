@@ -220,6 +220,16 @@ def test_nodes_and_cameras_are_listed(client: httpx.Client, engine: Engine) -> N
     assert (camera["camera_id"], camera["view"]) == ("c1", "seen")
 
 
+def test_a_camera_changes_its_node_only_when_a_person_says_so(client: httpx.Client, engine: Engine) -> None:
+    keep(engine, report(1, {"TEA": 4}))
+    assert client.put("/api/v1/cameras/c1/node", json={"node_id": "../n2"}).status_code == 422
+    answer = client.put("/api/v1/cameras/c1/node", json={"node_id": "n2"})
+    assert answer.raise_for_status().json() == {"camera_id": "c1", "node_id": "n2"}
+    keep(engine, report(2, {"TEA": 4}))
+    [letter] = client.get("/api/v1/dead-letters").json()
+    assert letter["reason"].startswith("camera c1 belongs to node n2, not to n1")
+
+
 def test_books_report_every_fault_and_change_nothing(client: httpx.Client) -> None:
     csv = "sku,kind,units,occurred_at\nTEA,opening,20,2026-01-01T00:00:00Z\nTEA,sale,x,soon\n"
     refused = client.post(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Books come in whole or not at all, say every fault at once, and may come again."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -123,6 +124,19 @@ def test_on_hand_is_the_sum_of_movements(engine: Engine) -> None:
     assert tea.as_of_at == datetime(2026, 11, 4, tzinfo=UTC)
     assert tea.last_sale_at == datetime(2026, 11, 2, tzinfo=UTC)
     assert tea.last_receipt_at == datetime(2026, 11, 3, tzinfo=UTC)
+    assert tea.last_adjustment_at == datetime(2026, 11, 4, tzinfo=UTC)
+
+
+def test_two_tills_that_book_at_once_are_both_in_the_sum(engine: Engine) -> None:
+    take(engine, HEADER + "TEA,opening,12,2026-11-01T00:00:00Z,,\n")
+    with ThreadPoolExecutor(1) as second_till:
+        with writing(engine) as connection:
+            lines = read(HEADER + "TEA,sale,5,2026-11-02T00:00:00Z,A,\n")
+            take_movements(connection, lines, source="till-1", now=NOW)
+            other = second_till.submit(take, engine, HEADER + "TEA,sale,3,2026-11-02T00:00:01Z,B,\n")
+            wait([other], timeout=0.5)
+        other.result(timeout=20)
+    assert on_hand(engine) == {"TEA": 4}
 
 
 def test_the_same_file_twice_changes_nothing_and_two_equal_sales_stay_two(engine: Engine) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from server import tables
 from server.database import migrate, open_engine, reading, upsert, writing
-from server.errors import SettingsError
+from server.errors import HubError, SettingsError
 
 
 def test_migrated_schema_equals_the_tables(engine: Engine) -> None:
@@ -26,6 +26,35 @@ def test_migrating_again_changes_nothing(engine: Engine, now: datetime) -> None:
     migrate(engine)
     with reading(engine) as connection:
         assert connection.execute(select(tables.product.c.name)).scalar_one() == "Tea"
+
+
+def test_a_hub_of_the_first_schema_keeps_its_cameras_and_corrections(database_url: str, now: datetime) -> None:
+    engine = open_engine(database_url)
+    migrate(engine, "0001")
+    with writing(engine) as connection:
+        look = {"node_id": "n1", "boot_id": "a" * 32, "monotonic_s": 1.0, "report_id": 1, "view": "seen"}
+        instants = dict.fromkeys(("captured_at", "looked_at", "received_at"), now)
+        connection.execute(insert(tables.camera_latest).values(camera_id="c1", **look, **instants))
+        line = {"sku": "TEA", "units": -1, "recorded_at": now, "source": "books.csv"}
+        for kind, occurred_at in (("adjustment", now - timedelta(days=1)), ("sale", now)):
+            key = {"kind": kind, "occurred_at": occurred_at, "idempotency_key": kind}
+            connection.execute(insert(tables.movement).values(**line, **key))
+        book = "INSERT INTO book_latest (sku, units, as_of_at, source) VALUES ('TEA', -2, '2026-11-23 09:00:00', 'b')"
+        connection.execute(text(book))
+    migrate(engine)
+    with reading(engine) as connection:
+        camera = connection.execute(select(tables.camera_node)).one()
+        adjusted_at = connection.execute(select(tables.book_latest.c.last_adjustment_at)).scalar_one()
+    assert (camera.camera_id, camera.node_id, camera.since_at) == ("c1", "n1", now)
+    assert adjusted_at == now - timedelta(days=1)
+    engine.dispose()
+
+
+def test_a_database_of_a_newer_version_is_refused_in_words(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(HubError, match="newer version"):
+        migrate(engine)
 
 
 def test_instants_come_back_aware_and_equal(engine: Engine) -> None:

@@ -14,6 +14,7 @@ from contract.counts import FacingsDistribution, SightState, UnknownReason, Zone
 from contract.reports import CountReport, ReportKey
 from contract.status import NodeState, NodeStatus
 from server import tables
+from server.camera_nodes import assign_camera
 from server.database import reading, writing
 from server.gaps import GapLog
 from server.ledger import Stored, store
@@ -32,6 +33,7 @@ def report(
     received_at: datetime | None = None,
     camera_id: str = "c1",
     zone_id: str = "z1",
+    node_id: str = "n1",
 ) -> ReportLetter:
     """A report of one zone, taken `sequence` seconds after noon; None facings are an unknown zone."""
     seen = facings_count is not None
@@ -45,7 +47,7 @@ def report(
     taken_at = NOON + timedelta(seconds=sequence)
     return ReportLetter(
         CountReport(
-            node_id="n1",
+            node_id=node_id,
             boot_id=boot_id,
             sequence=sequence,
             camera_id=camera_id,
@@ -196,6 +198,28 @@ def test_zones_that_the_planogram_gives_to_another_camera_are_history_only(engin
     keep(engine, [report(2, 0, camera_id="c2")])
     assert latest_count(engine) == 3
     assert rows_count(engine, tables.zone_count) == 2
+
+
+def test_a_node_cannot_speak_for_the_camera_of_another(engine: Engine) -> None:
+    keep(engine, [report(1, 3)])
+    stored = keep(engine, [report(1, 0, node_id="thief", boot_id=BOOT_B), report(2, 4)])
+    assert latest_count(engine) == 4
+    assert stored.settled == {("n1", BOOT_A): [2], ("thief", BOOT_B): [1]}
+    with reading(engine) as connection:
+        letter = connection.execute(select(tables.dead_letter)).one()
+        told = connection.execute(select(tables.report.c.node_id).distinct()).scalars().all()
+    assert letter.reason.startswith("camera c1 belongs to node n1, not to thief")
+    assert (letter.node_id, letter.boot_id, letter.sequence) == ("thief", BOOT_B, 1)
+    assert told == ["n1"]
+
+
+def test_a_camera_that_a_person_gives_to_another_node_is_seen_through_that_one(engine: Engine) -> None:
+    keep(engine, [status(NodeState.ONLINE, NOON), report(1, 3)])
+    with writing(engine) as connection:
+        assign_camera(connection, "c1", "n2", NOON)
+    assert rows_count(engine, tables.zone_latest) == 0
+    keep(engine, [report(2, 5), report(1, 2, node_id="n2", boot_id=BOOT_B)])
+    assert latest_count(engine) == 2
 
 
 def test_a_clean_stop_is_told_from_a_crash_and_a_belated_farewell_is_ignored(engine: Engine) -> None:
