@@ -14,6 +14,7 @@ from pathlib import Path
 
 from contract.reports import Committed, CountReport, ReportKey
 from edge.errors import OutboxError
+from edge.reserve import Reserve
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS report (
@@ -48,7 +49,8 @@ class Pending:
 class Outbox:
     """The queue of one node over all its boots; `boot_id` names this one. Threads may share it.
 
-    Raises OutboxError when the file cannot be used.
+    On a full disk nothing more is taken, but what the hub settles still leaves. Raises OutboxError when the file cannot
+    be used, or holds unsent reports of a node of another name.
     """
 
     def __init__(
@@ -58,19 +60,15 @@ class Outbox:
         self._boot_id = boot_id
         self._max_reports_count = max_reports_count
         self._turn = threading.Lock()
-        self._database = _open(file, started_at)
+        self._reserve = Reserve(file.with_name(file.name + ".reserve"))
         try:
-            self._refuse_other_nodes(file)
-            with self._database:
-                self._database.execute(
-                    "INSERT INTO boot VALUES (?, ?, ?, 0)", (boot_id, node_id, started_at.isoformat())
-                )
-            self._count = int(self._database.execute("SELECT count(*) FROM report").fetchone()[0])
-        except (sqlite3.Error, OutboxError) as error:
-            self._database.close()
-            if isinstance(error, OutboxError):
+            self._database = _begin(file, node_id, boot_id, started_at)
+        except OutboxError:
+            if not self._reserve.release():
                 raise
-            raise OutboxError(f"{file}: cannot be written ({error})") from error
+            self._database = _begin(file, node_id, boot_id, started_at)
+        self._reserve.fill()
+        self._count = int(self._database.execute("SELECT count(*) FROM report").fetchone()[0])
 
     def append(self, make_report: Callable[[int], CountReport]) -> CountReport:
         """Put one report on disk. `make_report` is called with its sequence; when this returns, it is durable.
@@ -101,17 +99,12 @@ class Outbox:
             return 0
         with self._turn:
             try:
-                with self._database:
-                    settled_count = sum(
-                        self._database.execute(
-                            "DELETE FROM report WHERE node_id = ? AND boot_id = ? AND sequence BETWEEN ? AND ?",
-                            (self._node_id, committed.boot_id, span.first, span.last),
-                        ).rowcount
-                        for span in committed.ranges
-                    )
+                settled_count = self._delete(committed)
             except sqlite3.Error as error:
                 raise OutboxError(f"outbox of {self._node_id}: settled reports cannot leave ({error})") from error
             self._count -= settled_count
+            if self._count == 0:
+                self._reserve.fill()
         return settled_count
 
     def pending(self, *, after_position: int, limit: int) -> list[Pending]:
@@ -158,16 +151,23 @@ class Outbox:
         with self._turn:
             self._database.close()
 
-    def _refuse_other_nodes(self, file: Path) -> None:
-        """A report may only be sent under its own node's name, so one of another node could never leave."""
-        others = self._database.execute(
-            "SELECT node_id, count(*) FROM report WHERE node_id <> ? GROUP BY node_id", (self._node_id,)
-        ).fetchall()
-        if others:
-            held = ", ".join(f"{reports_count} of {node_id}" for node_id, reports_count in others)
-            raise OutboxError(
-                f"{file}: holds unsent reports of another node ({held}); run that node until they are sent, or give "
-                f"{self._node_id} a state_dir of its own"
+    def _delete(self, committed: Committed) -> int:
+        try:
+            return self._delete_once(committed)
+        except sqlite3.OperationalError:
+            if not self._reserve.release():
+                raise
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return self._delete_once(committed)
+
+    def _delete_once(self, committed: Committed) -> int:
+        with self._database:
+            return sum(
+                self._database.execute(
+                    "DELETE FROM report WHERE node_id = ? AND boot_id = ? AND sequence BETWEEN ? AND ?",
+                    (self._node_id, committed.boot_id, span.first, span.last),
+                ).rowcount
+                for span in committed.ranges
             )
 
     def _drop_oldest(self, excess_count: int) -> int:
@@ -179,6 +179,35 @@ class Outbox:
         )
         self._database.execute("UPDATE meta SET amount = amount + ? WHERE name = 'dropped_count'", (excess_count,))
         return excess_count
+
+
+def _begin(file: Path, node_id: str, boot_id: str, started_at: datetime) -> sqlite3.Connection:
+    """Open the file for one boot of its node."""
+    database = _open(file, started_at)
+    try:
+        _refuse_other_nodes(database, file, node_id)
+        with database:
+            database.execute("INSERT INTO boot VALUES (?, ?, ?, 0)", (boot_id, node_id, started_at.isoformat()))
+    except sqlite3.Error as error:
+        database.close()
+        raise OutboxError(f"{file}: cannot be written ({error})") from error
+    except OutboxError:
+        database.close()
+        raise
+    return database
+
+
+def _refuse_other_nodes(database: sqlite3.Connection, file: Path, node_id: str) -> None:
+    """A report may only be sent under its own node's name, so one of another node could never leave."""
+    others = database.execute(
+        "SELECT node_id, count(*) FROM report WHERE node_id <> ? GROUP BY node_id", (node_id,)
+    ).fetchall()
+    if others:
+        held = ", ".join(f"{reports_count} of {other_id}" for other_id, reports_count in others)
+        raise OutboxError(
+            f"{file}: holds unsent reports of another node ({held}); run that node until they are sent, or give "
+            f"{node_id} a state_dir of its own"
+        )
 
 
 def _open(file: Path, started_at: datetime) -> sqlite3.Connection:
@@ -205,6 +234,7 @@ def _connect(file: Path) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA wal_autocheckpoint = 250")  # 1 MB: what a full disk must still find room for
         (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)

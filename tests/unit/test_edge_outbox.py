@@ -3,6 +3,7 @@
 
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -272,3 +273,57 @@ def test_sigkill_at_any_moment_loses_nothing_that_was_on_disk(tmp_path: Path) ->
     with sqlite3.connect(file) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
+
+
+FILLER = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from contract.counts import SightState, UnknownReason
+from contract.reports import Committed, CountReport
+from edge.errors import OutboxError
+from edge.outbox import Outbox
+
+file = Path(sys.argv[1]) / "outbox.sqlite"
+
+
+def opened(boot_id):
+    return Outbox(file, node_id="node-1", boot_id=boot_id, started_at=datetime.now(UTC))
+
+
+def report(sequence):
+    return CountReport(
+        node_id="node-1", boot_id="a" * 32, sequence=sequence, camera_id="cam-1", captured_at=datetime.now(UTC),
+        monotonic_s=0.0, model_id="toy", view=SightState.UNKNOWN, view_reason=UnknownReason.BLACK)
+
+
+outbox = opened("a" * 32)
+taken = 0
+try:
+    while True:
+        taken = outbox.append(report).sequence
+except OutboxError:
+    pass
+if sys.argv[2] == "restarted":
+    outbox.close()
+    outbox = opened("b" * 32)
+for first in range(1, taken + 1, 200):
+    outbox.settle(Committed.of("node-1", "a" * 32, list(range(first, min(first + 199, taken) + 1))))
+print(taken, outbox.pending_count)
+"""
+
+
+@pytest.mark.parametrize("life", ["unbroken", "restarted"])
+def test_a_full_disk_is_emptied_again_when_the_hub_answers(tmp_path: Path, life: str) -> None:
+    mount = f"mount -t tmpfs -o size=6m tmpfs {tmp_path}"
+    own_mounts = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    if not shutil.which("unshare") or subprocess.run([*own_mounts, mount], check=False, capture_output=True).returncode:
+        pytest.skip("no small file system can be mounted")
+    script = f'{mount} && exec "$0" -c "$1" {tmp_path} {life}'
+    ended = subprocess.run(
+        [*own_mounts, script, sys.executable, FILLER], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    taken, left = map(int, ended.stdout.split())
+    assert taken > 200
+    assert left == 0
