@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Only verified changes are told: a state stands when three looks in a row agree on it. Pure; time is an argument.
 
-More than two different states within five looks is no state at all: the place is unsettled, and nothing is claimed.
-(The rule is that of Retail-Shelf-Monitoring's temporal consensus.)
+More than two different states within five looks is no state at all: the place is unsettled, and nothing is claimed. Nor
+is what was told before claimed on, when none of five looks saw it. (The first rule is that of Retail-Shelf-Monitoring's
+temporal consensus.)
 """
 
 from collections import deque
@@ -79,17 +80,19 @@ class Consensus:
             self.verified = _merged(agreeing)
         elif self._states_count() > MOST_STATES:
             self.verified = UNSETTLED
-        elif (
-            (self.verified is None or self.verified is UNSETTLED)
-            and len(self._looks) == WINDOW_LOOKS
-            and self._states_count() == 1
-        ):
-            self.verified = _merged(list(self._looks))  # in doubt by one pack, but five looks do not contradict
+        elif len(self._looks) == WINDOW_LOOKS and not self._is_supported():
+            one_state = self._states_count() == 1  # in doubt by one pack, but five looks do not contradict each other
+            self.verified = _merged(list(self._looks)) if one_state else UNSETTLED
 
     @property
     def is_undecided(self) -> bool:
         """Whether the newest look disagrees with what is told, so that looking again soon is worth it."""
         return self.verified is None or not self._looks or not self._looks[-1].is_alike(self.verified)
+
+    def _is_supported(self) -> bool:
+        """Whether any look could be one at what is told; what none of them saw must not be told on."""
+        told = self.verified
+        return told is not None and any(look.may_be(told) for look in self._looks)
 
     def _agreeing(self) -> list[Outlook]:
         """The newest looks that agree with the newest one, without a break."""

@@ -58,6 +58,14 @@ def test_flicker_between_two_states_keeps_what_was_verified() -> None:
     assert told(seen(3), seen(3), seen(3), seen(2), seen(3), seen(2), seen(3), seen(2))[-1] == 3
 
 
+def test_what_none_of_five_looks_saw_is_told_no_more() -> None:
+    flicker = [seen(2), seen(3), seen(2), seen(3), seen(2)]
+    assert told(seen(9), seen(9), seen(9), *flicker)[-1] is UnknownReason.UNSETTLED
+    assert told(*flicker)[-1] is UnknownReason.UNSETTLED
+    doubt = [doubtful(0.999, 0.7), doubtful(0.999, 0.45)] * 3
+    assert told(seen(9), seen(9), seen(9), *doubt)[-1] == 2
+
+
 def test_one_more_or_less_among_twenty_is_the_same_state() -> None:
     assert told(seen(20), seen(21), seen(20))[-1] == 20
 
