@@ -53,19 +53,23 @@ async def _stream(engine: Engine, last_event_id: str | None) -> AsyncIterator[Se
     told = set(range(max(0, cursor.event_id - _LOOK_BACK_COUNT), cursor.event_id + 1))
     yield ServerSentEvent(event="hello", id=str(cursor), data="{}", retry=2000)
     while True:
-        for kind, document in await run_in_threadpool(_news, engine, cursor, told):
-            yield ServerSentEvent(event=kind, id=str(cursor), data=document)
+        news = await run_in_threadpool(_news, engine, cursor, told)
+        for left_count, (kind, document) in zip(range(len(news) - 1, -1, -1), news, strict=True):
+            # Only the last one moves the listener's cursor: who breaks off before it is told all of them again.
+            yield ServerSentEvent(event=kind, id=None if left_count else str(cursor), data=document)
         await asyncio.sleep(_POLL_S)
 
 
 def _begin(engine: Engine, last_event_id: str | None) -> Cursor:
-    known = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,18})", last_event_id or "")
-    if known:
-        return Cursor(int(known[1]), int(known[2]))
     with reading(engine) as connection:
-        return Cursor(
+        newest = Cursor(
             _highest(connection, tables.alert_event.c.event_id), _highest(connection, tables.report.c.report_id)
         )
+    known = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,18})", last_event_id or "")
+    if not known:
+        return newest
+    # A cursor from before the database was made anew would otherwise wait for numbers that are years away.
+    return Cursor(min(int(known[1]), newest.event_id), min(int(known[2]), newest.report_id))
 
 
 def _highest(connection: Connection, column: Any) -> int:

@@ -9,9 +9,10 @@ machine may show, from reaching it.
 import hashlib
 import hmac
 import json
+import re
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -96,12 +97,12 @@ class Gate:
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
         host = headers.get("host", "")
-        if self._api_token is None and not is_loopback(urlsplit(f"//{host}").hostname or ""):
+        if self._api_token is None and not is_loopback(_split(f"//{host}").hostname or ""):
             raise Refusal(HTTPStatus.MISDIRECTED_REQUEST, "without a token the hub answers to localhost only")
         if scope["method"] in _SAFE_METHODS:
             return
         origin = headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc != host
+        foreign = origin is not None and _split(origin).netloc != host
         if foreign or headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
             raise Refusal(HTTPStatus.FORBIDDEN, "a page of another site may not write to the hub")
 
@@ -124,8 +125,15 @@ class Gate:
             raise Refusal(HTTPStatus.LENGTH_REQUIRED, "send a Content-Length; chunked bodies are not taken")
         limit_bytes = self._body_limits_bytes.get(scope["path"], MAX_BODY_BYTES)
         written = headers.get("content-length", "0")
-        if not written.isascii() or not written.isdigit() or int(written) > limit_bytes:
+        if not re.fullmatch(r"[0-9]{1,12}", written) or int(written) > limit_bytes:
             raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {limit_bytes} bytes are taken here")
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, "Host or Origin is no address") from error
 
 
 async def _answer(refusal: Refusal, send: Send) -> None:

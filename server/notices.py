@@ -25,8 +25,8 @@ from server.discrepancy import Severity
 from server.errors import SettingsError
 from server.judgement_settings import NoticeSettings, Recipient
 
-_ROUND_S = 30.0
-"""A round ends after this, so that its `now` stays true; the rest waits for the next one."""
+_ROUND_S = 5.0
+"""A round ends after this, so that its `now` stays true and its thread shows signs of life; the rest waits."""
 
 _STATUS = re.compile(r"error=(\d{3})\b")
 

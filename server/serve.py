@@ -3,6 +3,7 @@
 
 import signal
 import socket
+import threading
 
 import uvicorn
 
@@ -21,8 +22,9 @@ def serve(settings: HubSettings) -> None:
     """
     listener = _listener(settings)
     # uvicorn raises the signal again once it has shut down; it must not end us before the ledger's last batch.
+    asked_to_stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda *_: asked_to_stop.set())
     with Hub(settings) as hub:
         config = uvicorn.Config(
             create_app(settings, hub.engine),
@@ -30,6 +32,8 @@ def serve(settings: HubSettings) -> None:
             server_header=False,
             timeout_graceful_shutdown=_SHUTDOWN_PATIENCE_S,
         )
+        if asked_to_stop.is_set():  # while broker and database were being opened
+            return
         print(f"Facings hub: http://{settings.listen_host}:{settings.listen_port}/", flush=True)  # noqa: T201 - for people
         uvicorn.Server(config).run(sockets=[listener])
 

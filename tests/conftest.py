@@ -203,6 +203,15 @@ _unexpected_skips: list[str] = []
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Note every test that was left out for a reason that is not on the list of this place."""
+    _note_skip(report)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """The same for a whole file that left itself out."""
+    _note_skip(report)
+
+
+def _note_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     if not report.skipped or hasattr(report, "wasxfail"):
         return
     reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)

@@ -40,6 +40,18 @@ def secrets_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_the_broker_can_walk_to_its_passwords_through_folders_that_the_script_made(tmp_path: Path) -> None:
+    if not any(Path(place, "mosquitto_passwd").exists() for place in (*os.get_exec_path(), "/usr/sbin")):
+        pytest.skip("mosquitto is not installed")
+    folder = tmp_path / "etc" / "facings" / "secrets"
+    environment = os.environ | {"FACINGS_SECRETS_DIR": str(folder)}
+    subprocess.run(
+        [str(DEPLOY / "new-secrets"), "systemd"], env=environment, check=True, capture_output=True, timeout=60
+    )
+    assert [place.stat().st_mode & 0o001 for place in (folder, folder.parent, folder.parent.parent)] == [1, 1, 1]
+    assert [path.stat().st_mode & 0o077 for path in (folder / "hub.env", folder / "mqtt")] == [0, 0]
+
+
 def test_the_compose_schema_accepts_it() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE_FILE)]
     answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

@@ -328,10 +328,11 @@ def test_openapi_describes_every_answer(client: httpx.Client) -> None:
 class Listener:
     """A browser's ear: collects server-sent events until it has enough."""
 
-    def __init__(self, url: str, wanted: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, url: str, wanted: str, headers: dict[str, str] | None = None, *, words: str = "") -> None:
         self.events: list[tuple[str, str, Any]] = []
         self.ready = threading.Event()
         self.done = threading.Event()
+        self._wanted_words = words
         self._thread = threading.Thread(target=self._listen, args=(url, wanted, headers or {}), daemon=True)
         self._thread.start()
         assert self.ready.wait(20)
@@ -348,7 +349,7 @@ class Listener:
                 elif name == "data":
                     self.events.append((kind, event_id, json.loads(words)))
                     self.ready.set()
-                    if kind == wanted:
+                    if kind == wanted and self._wanted_words in words:
                         break
         self.done.set()
 
@@ -366,6 +367,30 @@ def test_events_arrive_live_and_are_resumed(client: httpx.Client, engine: Engine
     assert late.done.wait(20)
     kind, _, alert = late.events[-1]
     assert (kind, alert["change"], alert["snapshot"]["acknowledged_by"]) == ("alert", "acknowledged", "Ana")
+
+
+def test_a_listener_that_breaks_off_between_two_events_is_told_the_second_when_it_returns(
+    client: httpx.Client, engine: Engine, api: Any
+) -> None:
+    listener = Listener(api.url, "zones")
+    keep(engine, report(1, {"TEA": 4}))
+    assert listener.done.wait(20)
+    away = {"Last-Event-ID": listener.events[-1][1]}
+    open_alert(engine)
+    for by in ("Ana", "Ben"):
+        client.post(f"/api/v1/alerts/{'f' * 32}/acknowledge", json={"by": by}).raise_for_status()
+    hasty = Listener(api.url, "alert", away)
+    assert hasty.done.wait(20)
+    kind, event_id, alert = hasty.events[-1]
+    assert (kind, alert["snapshot"]["acknowledged_by"]) == ("alert", "Ana")
+    back = Listener(api.url, "alert", {"Last-Event-ID": event_id}, words='"Ben"')
+    assert back.done.wait(20)
+
+
+def test_a_cursor_of_a_database_that_is_gone_does_not_silence_the_events(engine: Engine, api: Any) -> None:
+    listener = Listener(api.url, "zones", {"Last-Event-ID": "900.90000"})
+    keep(engine, report(1, {"TEA": 4}))
+    assert listener.done.wait(20)
 
 
 def test_strangers_see_nothing_but_the_door(locked_api: Any) -> None:
@@ -404,6 +429,11 @@ def test_without_a_token_other_sites_and_names_are_turned_away(client: httpx.Cli
     assert client.get("/api/v1/shelves", headers={"Host": "evil.example"}).status_code == 421
     for header in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
         assert client.post("/api/v1/movements", json=[], headers=header).status_code == 403
+
+
+def test_headers_that_make_no_sense_are_refused_in_words(client: httpx.Client) -> None:
+    assert client.get("/api/v1/shelves", headers={"Host": "[::1"}).status_code == 400
+    assert client.post("/api/v1/movements", json=[], headers={"Origin": "http://["}).status_code == 400
 
 
 def test_bodies_are_bounded(client: httpx.Client) -> None:

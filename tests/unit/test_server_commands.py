@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import func, select
 
 from server import tables
-from server.database import open_engine, reading
+from server.database import migrate, open_engine, reading, writing
 
 REPOSITORY = Path(__file__).parents[2]
 CSV = "sku,kind,units,occurred_at\nTEA,opening,20,2026-01-01T00:00:00Z\nTEA,sale,3,2026-01-02T00:00:00Z\n"
@@ -151,6 +151,46 @@ def test_a_running_hub_ends_cleanly_even_with_a_listener(config_file: Path, numb
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_hub_that_is_told_to_end_while_it_starts_does_so(config_file: Path) -> None:
+    port = free_port()
+    config_file.write_text(config_file.read_text() + f"listen_port = {port}\n")
+    engine = open_engine(f"sqlite:///{config_file.parent / 'hub.sqlite'}")
+    migrate(engine)
+    with writing(engine):  # the hub's own migration waits for this
+        process = subprocess.Popen(
+            [sys.executable, "-m", "facings", "hub", "run", "--config", str(config_file)],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        deadline_s = time.monotonic() + 60
+        while port_is_free(port):
+            assert process.poll() is None
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.terminate()
+    try:
+        assert process.wait(timeout=30) == 0
+        said, complained = process.communicate()
+        assert "http://" not in said
+        assert "Traceback" not in complained
+    finally:
+        process.kill()
+        process.communicate()
+        engine.dispose()
+
+
+def port_is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _wait_for_health(port: int, process: subprocess.Popen[str]) -> None:
