@@ -72,7 +72,7 @@ class ChangeGate:
         return GateVerdict(worth_a_run=worth_a_run, trusted=True, obstructed_s=0.0)
 
     def forget(self) -> None:
-        """Begin anew, as after a lost camera or a new calibration."""
+        """Begin anew, as after a new calibration."""
         self._previous = self._trusted = self._untrusted_since_s = None
         self._looks_since_run = 0
 

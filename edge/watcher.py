@@ -70,6 +70,7 @@ class Watcher:
         self._evidence_interval_s = evidence_interval_s
         self._frozen = FrozenWatch(frozen_after_s if is_live else None, frozen_tolerance_grey)
         self._blur = BlurWatch()
+        self._frame_wh_px: tuple[int, int] | None = None
         self._gate = ChangeGate(is_live=is_live)
         self._calibration: Calibration | None = None
         self._place: Place | None = None
@@ -85,6 +86,9 @@ class Watcher:
     def look(self, frame: Frame, settings: Settings) -> Look:
         """Take one frame."""
         self._looked_at = frame.captured_at
+        if frame.frame_wh_px != self._frame_wh_px:
+            self._blur = BlurWatch()  # another resolution has another usual sharpness
+            self._frame_wh_px = frame.frame_wh_px
         self._use(settings.calibrations.get(self._camera_id))
         seen = glimpse(frame.image_bgr)
         reason = self._blindness(seen, frame)
@@ -136,6 +140,7 @@ class Watcher:
             return
         self._calibration = calibration
         self._place = None
+        self._blur = BlurWatch()
         self._view = Consensus()
         self._zones = [Consensus() for _ in calibration.zones] if calibration else []
         self._told = self._boxes = None

@@ -233,6 +233,15 @@ def test_another_resolution_counts_the_same(camera: MakeCamera) -> None:
     assert said(watched.show(*twice)) == [{"left": 0, "right": 10}]
 
 
+def test_a_finer_stream_is_not_taken_for_a_blurred_lens(camera: MakeCamera) -> None:
+    watched = camera(is_live=False)
+    coarse = [picture[::2, ::2] for picture in looks(FULL, 8)]
+    watched.show(*coarse)
+    soft = [np.asarray(cv2.GaussianBlur(picture, (0, 0), 2.6), np.uint8) for picture in looks(FULL, 8, 20)]
+    watched.show(*soft)
+    assert watched.watcher.status().view is SightState.SEEN
+
+
 def test_the_same_frames_give_the_same_reports(camera: MakeCamera) -> None:
     frames = [*looks(FULL, 5), *looks(LEFT_EMPTIED, 6, 10), *[black(seed) for seed in range(4)]]
     first, second = camera().show(*frames), camera().show(*frames)
