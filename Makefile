@@ -5,7 +5,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
-ROOMS := contract calibration edge server simulator models tests facings.py
 
 .PHONY: help demo test check format lint types arrows fast lock system-packages clean
 

@@ -88,12 +88,15 @@ def ask_node(
 ) -> DesiredConfig:
     """Write the next version of what a node should run, with the present calibrations of `camera_ids`.
 
-    The ingest publishes it. Raises NotFoundError for a camera without calibration, DesiredConfigError for values no
-    node would take.
+    The version is above every one that the node says it runs, too: a hub whose database was made anew would otherwise
+    ask in vain. The ingest publishes it. Raises NotFoundError for a camera without calibration, DesiredConfigError
+    for values no node would take.
     """
     column = tables.desired_config.c
     highest = select(func.max(column.config_version)).where(column.node_id == node_id)
-    version = (connection.execute(highest).scalar_one() or 0) + 1
+    status = select(tables.node_latest.c.status).where(tables.node_latest.c.node_id == node_id)
+    running = (connection.execute(status).scalar_one_or_none() or {}).get("config_version") or 0
+    version = max(connection.execute(highest).scalar_one() or 0, running) + 1
     try:
         desired = DesiredConfig(
             node_id=node_id,

@@ -72,7 +72,7 @@ def demo_command(
     try:
         with _stop_signals() as stop, tempfile.TemporaryDirectory(prefix="facings-demo-") as folder:
             record = Demo(load_store_plan(store), Path(folder), seed, port, console).run(duration, stop)
-    except SimulatorError as error:
+    except (SimulatorError, httpx.HTTPError) as error:
         console.print(f"facings demo: {error}", markup=False)
         raise typer.Exit(1) from error
     if report is not None:
@@ -198,13 +198,17 @@ class Demo:
             return
         try:
             system.client.post("/api/v1/movements", json=[_movement(line) for line in fresh]).raise_for_status()
-        except httpx.TransportError as error:
-            self._say(f"till     the hub does not answer ({error}); trying again", "yellow")
+        except httpx.HTTPError as error:
+            self._say(f"till     the hub does not take it ({error}); trying again", "yellow")
             return
         self._booked_count += len(fresh)
 
     def _tell_alerts(self, system: TrueSystem) -> None:
-        for alert in reversed(system.read("alerts?limit=1000")):
+        try:
+            alerts = system.read("alerts?limit=1000")
+        except httpx.HTTPError:
+            return  # a busy machine: the next call tells
+        for alert in reversed(alerts):
             match self.record.take(alert, self._elapsed_s()):
                 case "opened":
                     self._say(f"ALERT    {alert['headline']}", "bold red")

@@ -290,6 +290,13 @@ def test_a_desired_configuration_counts_its_versions_up(client: httpx.Client) ->
     assert client.put("/api/v1/nodes/N!/desired", json={}).status_code == 422
 
 
+def test_a_hub_that_lost_its_database_asks_above_what_the_node_runs(client: httpx.Client, engine: Engine) -> None:
+    running = NodeStatus(node_id="n1", boot_id=BOOT, state=NodeState.ONLINE, config_version=7)
+    keep(engine, StatusLetter(running, datetime.now(UTC), live=True))
+    asked = client.put("/api/v1/nodes/n1/desired", json={"evidence": True}).raise_for_status().json()
+    assert asked["desired"]["config_version"] == 8
+
+
 def test_health_names_what_is_wrong(client: httpx.Client, engine: Engine) -> None:
     sick = client.get("/healthz")
     assert sick.status_code == 503
