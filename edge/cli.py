@@ -36,6 +36,7 @@ def run_command(
     from edge.config import load_config
     from edge.errors import EdgeError
     from edge.node import Node
+    from edge.node import check as check_node
 
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -43,13 +44,14 @@ def run_command(
     _log_to_stderr()
     try:
         loaded = load_config(config)
+        if check:
+            check_node(loaded)
+            typer.echo(f"{config}: node {loaded.node_id}, {len(loaded.cameras)} camera(s), in order")
+            return
         node = Node(loaded)
     except EdgeError as error:
         _say(str(error))
         raise typer.Exit(2) from error
-    if check:
-        typer.echo(f"{config}: node {loaded.node_id}, {len(loaded.cameras)} camera(s), in order")
-        return
     if not node.run(stopping):
         raise typer.Exit(1)
 

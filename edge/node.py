@@ -149,6 +149,18 @@ class Node:
         self._settings.replace(self._settings.now.with_error(str(refusal)))
 
 
+def check(config: NodeConfig) -> None:
+    """Open everything that a start needs, but write nothing: the state folder may belong to a node that runs.
+
+    Raises EdgeError.
+    """
+    _own_settings(config)
+    Detector(config.model.onnx_file or shipped_model())
+    config.broker.password()
+    for camera in config.cameras:
+        open_camera(camera, look_interval_s=config.look_interval_s).close()
+
+
 def _own_settings(config: NodeConfig) -> Settings:
     calibrations: dict[str, Calibration] = {}
     for camera in config.cameras:

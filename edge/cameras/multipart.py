@@ -67,9 +67,10 @@ class MultipartSplitter:
         announced_bytes = _announced_bytes(head) if separator else None
         if announced_bytes is None:
             return b""
-        start = len(head) + len(separator)
-        body = bytes(self._buffer[start : start + announced_bytes])
-        return body if len(body) == announced_bytes and body.endswith(b"\xff\xd9") else b""
+        end = len(head) + len(separator) + announced_bytes
+        if len(self._buffer) < end or not self._buffer.endswith(b"\xff\xd9", 0, end):
+            return b""
+        return bytes(self._buffer[end - announced_bytes : end])
 
     def _find_delimiter(self) -> int:
         at = self._buffer.find(self._delimiter, self._searched_to)

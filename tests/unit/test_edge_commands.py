@@ -141,6 +141,25 @@ def test_an_empty_folder_says_so(onnx_file: Path, tmp_path: Path) -> None:
     assert "no pictures in" in ended.stderr
 
 
+def test_checking_a_node_names_what_is_wrong_and_writes_nothing(onnx_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "cam-1.json").write_text(toy_calibration().to_json())
+    config = tmp_path / "node.toml"
+    config.write_text(
+        f'node_id = "node-1"\nstate_dir = "state"\n[broker]\nhost = "localhost"\n[model]\nonnx_file = "{onnx_file}"\n'
+        '[[cameras]]\ncamera_id = "cam-1"\nsource = "http://localhost/1.jpg"\ncalibration_file = "cam-1.json"\n'
+    )
+    ended = facings("edge", "run", "--config", config, "--check")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "node node-1, 1 camera(s), in order" in ended.stdout
+    assert not (tmp_path / "state").exists()
+    for right, wrong, told in (("http:", "gopher:", "no camera speaks"), ("cam-1.json", "gone.json", "gone.json")):
+        config.write_text(config.read_text().replace(right, wrong))
+        ended = facings("edge", "run", "--config", config, "--check")
+        assert ended.returncode == 2
+        assert told in ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
 def test_a_node_loads_neither_hub_nor_workshop() -> None:
     code = (
         "import sys, edge.cli, edge.node, edge.detect_pictures\n"
