@@ -71,11 +71,6 @@ class Ingest:
         self._inbox.close()
         self._thread.join(timeout=30)
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether the thread lives."""
-        return self._thread.is_alive()
-
     def _run(self) -> None:
         while not self._stopping.is_set():
             batch = self._inbox.take(max_count=BATCH_COUNT, linger_s=LINGER_S, idle_s=_IDLE_S)

@@ -101,13 +101,17 @@ def _newest_pictures(connection: Connection) -> Rows:
 def _zones(
     connection: Connection, views: Rows, nodes: Rows, now: datetime, silent_after: timedelta
 ) -> dict[str, list[ZoneNow]]:
-    """Zones of each camera: the planogram's in its order, then those that only the camera knows."""
+    """Zones of each camera: the planogram's in its order, then those that only the camera's newest report knows."""
     planned = list(connection.execute(select(tables.zone).order_by(tables.zone.c.ordinal)))
     looks = _by(connection.execute(select(tables.zone_latest).order_by(tables.zone_latest.c.zone_id)), "zone_id")
     books = _by(connection.execute(select(tables.book_latest)), "sku")
     alerts = _open_alerts(connection)
     planned_ids = {row.zone_id for row in planned}
-    unplanned = [row for zone_id, row in looks.items() if zone_id not in planned_ids]
+    unplanned = [
+        row
+        for zone_id, row in looks.items()
+        if zone_id not in planned_ids and row.camera_id in views and row.report_id == views[row.camera_id].report_id
+    ]
     of_camera: dict[str, list[ZoneNow]] = defaultdict(list)
     for place in planned + unplanned:
         look = looks.get(place.zone_id)

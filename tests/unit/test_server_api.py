@@ -173,6 +173,12 @@ def test_a_zone_without_planogram_is_shown_without_expectation(client: httpx.Cli
     assert (tea["facings_count"], tea["expected_facings_count"]) == (4, None)
 
 
+def test_a_zone_that_its_camera_no_longer_names_leaves_the_shelf(client: httpx.Client, engine: Engine) -> None:
+    keep(engine, report(1, {"TEA": 4, "RICE": 2}))
+    keep(engine, report(2, {"TEA": 4}))
+    assert set(zones_of(client)) == {"TEA"}
+
+
 def test_history_goes_back_page_by_page(client: httpx.Client, engine: Engine) -> None:
     begin = datetime.now(UTC) - timedelta(minutes=10)
     keep(engine, *(report(n, {"TEA": n}, looked_at=begin + timedelta(seconds=n)) for n in range(1, 8)))

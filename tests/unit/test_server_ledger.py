@@ -213,6 +213,15 @@ def test_a_node_cannot_speak_for_the_camera_of_another(engine: Engine) -> None:
     assert told == ["n1"]
 
 
+def test_a_node_that_invents_cameras_does_not_fill_the_shop(engine: Engine) -> None:
+    stored = keep(engine, [report(n, camera_id=f"c{n}", zone_id=f"z{n}") for n in range(1, 201)])
+    assert rows_count(engine, tables.camera_latest) == 64
+    assert rows_count(engine, tables.dead_letter) == 136
+    assert stored.settled == {("n1", BOOT_A): list(range(1, 201))}
+    keep(engine, [report(201, camera_id="c1", zone_id="z1"), report(202, camera_id="other", node_id="n2")])
+    assert rows_count(engine, tables.dead_letter) == 136
+
+
 def test_a_camera_that_a_person_gives_to_another_node_is_seen_through_that_one(engine: Engine) -> None:
     keep(engine, [status(NodeState.ONLINE, NOON), report(1, 3)])
     with writing(engine) as connection:
