@@ -10,7 +10,7 @@ import structlog
 
 from contract.status import CameraStatus
 from edge.cameras.camera import Camera
-from edge.errors import CameraError, OutboxError
+from edge.errors import CameraError, OutboxDamaged, OutboxError
 from edge.outbox import Outbox
 from edge.publisher import Publisher
 from edge.settings import LiveSettings
@@ -108,6 +108,8 @@ class CameraLoop:
         if look.make_report is not None and not self._stopping.is_set():
             try:
                 self._outbox.append(look.make_report)
+            except OutboxDamaged:
+                raise  # looking on would only lose reports; the supervisor's budget ends the node
             except OutboxError as error:
                 log.critical("a report is not on disk", camera_id=self.camera_id, reason=str(error))
                 self._watcher.tell_again()

@@ -10,6 +10,7 @@ EdgeError
 +-- ModelError            an ONNX file or its card cannot be used
 |   +-- CardMismatch      the card describes another file
 +-- OutboxError           a report cannot be put on the node's disk
+|   +-- OutboxDamaged     nor ever again: the node must start afresh, which puts the file aside
 +-- DesiredRefused        a desired configuration cannot be taken whole
 """
 
@@ -48,6 +49,10 @@ class CardMismatch(ModelError):  # noqa: N818 - it reads as the state it is
 
 class OutboxError(EdgeError):
     """A report cannot be put on the node's disk."""
+
+
+class OutboxDamaged(OutboxError):  # noqa: N818 - it reads as the state it is
+    """The outbox file is damaged; the next start of the node puts it aside and begins a new one."""
 
 
 class DesiredRefused(EdgeError):  # noqa: N818 - it reads as the event it is

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from contract.reports import Committed, CountReport, ReportKey
-from edge.errors import OutboxError
+from edge.errors import OutboxDamaged, OutboxError
 from edge.reserve import Reserve
 
 _SCHEMA = """
@@ -73,7 +73,8 @@ class Outbox:
     def append(self, make_report: Callable[[int], CountReport]) -> CountReport:
         """Put one report on disk. `make_report` is called with its sequence; when this returns, it is durable.
 
-        Raises OutboxError when the disk does not take it; the sequence is then given to the next report.
+        Raises OutboxError when the disk does not take it; the sequence is then given to the next report. Raises
+        OutboxDamaged when the file is damaged.
         """
         with self._turn:
             try:
@@ -89,7 +90,7 @@ class Outbox:
                     )
                     dropped_count = self._drop_oldest(self._count + 1 - self._max_reports_count)
             except sqlite3.Error as error:
-                raise OutboxError(f"outbox of {self._node_id}: a report cannot be written ({error})") from error
+                raise _fault(error)(f"outbox of {self._node_id}: a report cannot be written ({error})") from error
             self._count += 1 - dropped_count
         return report
 
@@ -179,6 +180,11 @@ class Outbox:
         )
         self._database.execute("UPDATE meta SET amount = amount + ? WHERE name = 'dropped_count'", (excess_count,))
         return excess_count
+
+
+def _fault(error: sqlite3.Error) -> type[OutboxError]:
+    # Python raises this very class, and none below it, for a file that is malformed or no database at all.
+    return OutboxDamaged if type(error) is sqlite3.DatabaseError else OutboxError
 
 
 def _begin(file: Path, node_id: str, boot_id: str, started_at: datetime) -> sqlite3.Connection:

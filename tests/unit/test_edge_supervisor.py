@@ -128,6 +128,24 @@ def test_a_camera_that_fails_for_ever_ends_the_node(rig: Rig, monkeypatch: pytes
     assert supervisor.run(threading.Event()) is False
 
 
+def test_an_outbox_that_is_damaged_while_the_node_runs_ends_the_node_and_the_next_start_heals_it(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.supervisor._CHECK_EVERY_S", 0.05)
+    file = tmp_path / "outbox.sqlite"
+    rig.outbox._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    rig.outbox._database.execute("PRAGMA cache_size = 0")
+    with file.open("r+b") as database:
+        database.seek(4096)
+        database.write(b"\x55" * (file.stat().st_size - 4096))
+    rig.outbox._database.execute("PRAGMA shrink_memory").fetchall()
+    assert Supervisor({"cam-1": lambda: rig.loop(FaultyCamera())}).run(threading.Event()) is False
+    rig.outbox.close()
+    rig.outbox = Outbox(file, node_id="node-1", boot_id="d" * 32, started_at=datetime.now(UTC))
+    assert rig.outbox.pending_count == 0
+    assert list(tmp_path.glob("outbox.sqlite.damaged-*"))
+
+
 def wait_for(condition: Any) -> None:
     given_up = threading.Event()
     for _ in range(1000):
