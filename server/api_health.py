@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`/healthz` and `/metrics`, both from the database: true for the whole hub, whichever worker is asked."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -81,13 +82,14 @@ class _Collector:
 def _ledger_metrics(connection: Connection) -> Iterator[Metric]:
     reports = CounterMetricFamily("facings_reports", "Reports in the ledger.", labels=["node_id"])
     missing = GaugeMetricFamily("facings_reports_missing", "Sequences that have not arrived.", labels=["node_id"])
-    received: dict[str, tuple[int, int]] = {}
-    for boot in read_boots(connection):
-        before = received.get(boot.node_id, (0, 0))
-        received[boot.node_id] = (before[0] + boot.received_count, before[1] + boot.missing_count)
-    for node_id, (received_count, missing_count) in received.items():
-        reports.add_metric([node_id], received_count)
-        missing.add_metric([node_id], missing_count)
+    missing_counts: Counter[str] = Counter()
+    for item in read_boots(connection, incomplete_only=True):
+        missing_counts[item.node_id] += item.missing_count
+    boot = tables.boot_progress.c
+    received = select(boot.node_id, func.sum(boot.received_count).label("received_count")).group_by(boot.node_id)
+    for row in connection.execute(received):
+        reports.add_metric([row.node_id], int(row.received_count))
+        missing.add_metric([row.node_id], missing_counts[row.node_id])
     yield reports
     yield missing
     newest = connection.execute(select(func.max(tables.dead_letter.c.dead_letter_id))).scalar() or 0

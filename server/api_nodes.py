@@ -22,7 +22,8 @@ _PREVIEW_CHARACTERS = 400
 def get_nodes(engine: EngineOf) -> list[NodeNow]:
     """Every node that ever spoke, with its last word."""
     with reading(engine) as connection:
-        missing = {(boot.node_id, boot.boot_id): boot.missing_count for boot in read_boots(connection)}
+        boots = read_boots(connection, incomplete_only=True)
+        missing = {(boot.node_id, boot.boot_id): boot.missing_count for boot in boots}
         rows = connection.execute(select(tables.node_latest).order_by(tables.node_latest.c.node_id)).mappings()
         return [
             NodeNow.model_validate({**row, "missing_count": missing.get((row["node_id"], row["boot_id"]), 0)})
@@ -42,8 +43,7 @@ def get_cameras(engine: EngineOf) -> list[CameraNow]:
 def get_boots(engine: EngineOf, *, incomplete_only: bool = False) -> list[BootProgress]:
     """Every start of every node, the latest first: how many reports came, and how many are missing."""
     with reading(engine) as connection:
-        boots = read_boots(connection)
-    return [boot for boot in boots if boot.missing_count or not incomplete_only]
+        return read_boots(connection, incomplete_only=incomplete_only)
 
 
 @router.get("/nodes/{node_id}/boots/{boot_id}/gaps")

@@ -15,8 +15,11 @@ _log = structlog.get_logger(__name__)
 _MOST_RANGES_COUNT = 1000
 
 
-def read_boots(connection: Connection) -> list[BootProgress]:
-    """Progress of every boot; a dead letter with a readable key is settled, not missing."""
+def read_boots(connection: Connection, *, incomplete_only: bool = False) -> list[BootProgress]:
+    """Progress of every boot, or of those that miss a report; a dead letter with a key is settled, not missing.
+
+    Every start of every node is a boot, for ever: what is asked often should ask for the incomplete ones.
+    """
     boot, letter, report = tables.boot_progress.c, tables.dead_letter.c, tables.report.c
     also_report = (
         select(report.report_id)
@@ -29,8 +32,12 @@ def read_boots(connection: Connection) -> list[BootProgress]:
         .group_by(letter.node_id, letter.boot_id)
     )
     dead_counts = {(row.node_id, row.boot_id): row.dead_count for row in connection.execute(dead)}
-    rows = connection.execute(select(tables.boot_progress).order_by(boot.last_received_at.desc())).mappings()
-    return [_boot(dict(row), dead_counts.get((row["node_id"], row["boot_id"]), 0)) for row in rows]
+    query = select(tables.boot_progress).order_by(boot.last_received_at.desc())
+    if incomplete_only:
+        query = query.where(boot.highest_sequence > boot.received_count)
+    rows = connection.execute(query).mappings()
+    boots = [_boot(dict(row), dead_counts.get((row["node_id"], row["boot_id"]), 0)) for row in rows]
+    return [item for item in boots if item.missing_count or not incomplete_only]
 
 
 def _boot(row: dict[str, Any], dead_count: int) -> BootProgress:
@@ -62,12 +69,11 @@ class GapLog:
     def look(self) -> None:
         """Compare with what was told last."""
         with reading(self._engine) as connection:
-            boots = read_boots(connection)
-        for boot in boots:
-            key = (boot.node_id, boot.boot_id)
-            told_count = self._told.get(key, 0)
-            if boot.missing_count > told_count:
-                _log.warning("reports_missing", node_id=boot.node_id, boot_id=boot.boot_id, count=boot.missing_count)
-            elif told_count and not boot.missing_count:
-                _log.info("reports_complete", node_id=boot.node_id, boot_id=boot.boot_id)
-            self._told[key] = boot.missing_count
+            boots = read_boots(connection, incomplete_only=True)
+        missing = {(boot.node_id, boot.boot_id): boot.missing_count for boot in boots}
+        for (node_id, boot_id), count in missing.items():
+            if count > self._told.get((node_id, boot_id), 0):
+                _log.warning("reports_missing", node_id=node_id, boot_id=boot_id, count=count)
+        for node_id, boot_id in self._told.keys() - missing.keys():
+            _log.info("reports_complete", node_id=node_id, boot_id=boot_id)
+        self._told = missing
