@@ -118,11 +118,14 @@ def fill_card(
     *,
     before: Path | None = None,
     weaknesses: Iterable[str] = (),
+    holds_px: tuple[float, float] | None = None,
 ) -> ModelCard:
     """Choose thresholds on validation renders and photographs that may train, then score every photograph.
 
     `before` is the card of the same training before photographs took part: its scores on the sources that were then
-    still unseen are added, named `SOURCE/renders-only`. Raises WorkshopError.
+    still unseen are added, named `SOURCE/renders-only`. `holds_px` is the range of facing heights at the network's
+    input in which the scores were found to hold, where that is narrower than what training covered.
+    Raises WorkshopError.
     """
     card = read_card(path)
     photographs = read_annotations(annotations)
@@ -141,7 +144,12 @@ def fill_card(
         )
     scores += source_scores(score_sources(renders, found_in_renders, thresholds), frozenset())
     filled = card.model_copy(
-        update={"confidence_thresholds": thresholds, "scores": tuple(scores), "weaknesses": tuple(weaknesses)}
+        update={
+            "confidence_thresholds": thresholds,
+            "scores": tuple(scores),
+            "weaknesses": tuple(weaknesses),
+            "facing_height_range_px": holds_px or card.facing_height_range_px,
+        }
     )
     write_card(filled, path)
     return filled

@@ -91,12 +91,15 @@ def card_command(
         Path | None, typer.Option("--before", help="Card of the weights before photographs trained them.")
     ] = None,
     weakness: Annotated[list[str] | None, typer.Option("--weakness", help="A known weakness; repeat.")] = None,
+    holds: Annotated[
+        tuple[float, float] | None, typer.Option("--holds", help="Facing heights (px at the input) that scored well.")
+    ] = None,
 ) -> None:
     """Choose the card's thresholds and write its scores."""
     from models.cards import fill_card  # noqa: PLC0415
 
     with _plain_errors():
-        filled = fill_card(card, annotations, pictures, before=before, weaknesses=weakness or ())
+        filled = fill_card(card, annotations, pictures, before=before, weaknesses=weakness or (), holds_px=holds)
     typer.echo(filled.model_dump_json(indent=1, include={"confidence_thresholds", "scores"}))
 
 
