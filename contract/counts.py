@@ -36,6 +36,13 @@ class UnknownReason(StrEnum):
     OUT_OF_VIEW = "out_of_view"
     CAMERA_LOST = "camera_lost"
     UNSETTLED = "unsettled"
+    OTHER = "other"
+    """A reason that a newer node knows and this reader does not; never sent on purpose."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "UnknownReason | None":
+        """Node and hub are upgraded apart: a reason added later must not cost the whole report."""
+        return cls.OTHER if isinstance(value, str) else None
 
 
 class DefectKind(StrEnum):
@@ -44,6 +51,13 @@ class DefectKind(StrEnum):
     DAMAGED = "damaged"
     TOPPLED = "toppled"
     WRONG_FACE = "wrong_face"
+    OTHER = "other"
+    """A defect that a newer node knows and this reader does not; never sent on purpose."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "DefectKind | None":
+        """As for `UnknownReason`."""
+        return cls.OTHER if isinstance(value, str) else None
 
 
 class FacingsDistribution(Message):

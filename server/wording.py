@@ -31,8 +31,8 @@ def clock_words(instant: datetime, now: datetime, zone_info: ZoneInfo) -> str:
 
 def view_words(reason: str | None) -> str:
     """What a person should look for when a camera sees nothing: a sentence that goes on from its name."""
-    known = UnknownReason(reason) if reason in set(UnknownReason) else None
-    return _VIEW[known] if known else "it cannot see its shelf."
+    known = UnknownReason(reason) if reason else UnknownReason.OTHER
+    return _VIEW.get(known, "it cannot see its shelf.")
 
 
 def books_words(units: int) -> str:

@@ -21,6 +21,7 @@ const REASONS = {
   out_of_view: "outside the picture",
   camera_lost: "no picture from the camera",
   unsettled: "picture does not come to rest",
+  other: "the node gives a reason this hub does not know",
   never_seen: "not looked at yet",
   stale: "no new look for a while",
   node_lost: "its node is gone",

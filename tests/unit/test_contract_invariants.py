@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from contract.counts import MAX_FACINGS, FacingsDistribution, SightState, UnknownReason, ZoneCount
+from contract.counts import MAX_FACINGS, DefectKind, FacingsDistribution, SightState, UnknownReason, ZoneCount
 from contract.desired import DesiredConfig
 from contract.model_card import ModelCard
 from contract.reports import Committed, CountReport, SequenceRange
@@ -221,3 +221,10 @@ def test_a_model_card_that_contradicts_itself_is_refused(changes: dict[str, Any]
     ModelCard.model_validate(sound)
     with pytest.raises(ValidationError, match=complaint):
         ModelCard.model_validate(sound | changes)
+
+
+def test_a_reason_or_defect_that_a_newer_node_knows_does_not_cost_the_report() -> None:
+    newer = report(view="unknown", view_reason="black", zones=()).to_json().replace(b'"black"', b'"condensation"')
+    assert CountReport.read(newer).view_reason is UnknownReason.OTHER
+    dented = report(zones=(zone(defects={"damaged": 2}),)).to_json().replace(b'"damaged"', b'"faded"')
+    assert CountReport.read(dented).zones[0].defects == {DefectKind.OTHER: 2}
