@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from contract.model_card import DetectorHead
 from models.errors import WorkshopError
 from models.evaluate import SourceScored
+
+TABLE_WIDTH = 120
+"""A narrower terminal wraps the table instead of cutting its figures short."""
 
 app = typer.Typer(no_args_is_help=True, help="Train, export and evaluate detectors.")
 
@@ -136,9 +140,8 @@ def evaluate_command(
 
 
 def _print_table(lines: list[SourceScored]) -> None:
-    table = Table(
-        "source", "label", "images", "boxes", "AP50", "AP75", "at", "precision", "recall", "F1", "count error"
-    )
+    names = ("source", "label", "images", "boxes", "AP50", "AP75", "at", "precision", "recall", "F1", "count error")
+    table = Table(*names, box=SIMPLE_HEAD, pad_edge=False)
     for column in table.columns[2:]:
         column.justify = "right"
     for line in lines:
@@ -152,7 +155,7 @@ def _print_table(lines: list[SourceScored]) -> None:
             *(f"{figure:.3f}" for figure in figures),
             f"{score.count_error_fraction:.1%}",
         )
-    Console().print(table)
+    Console(width=max(Console().width, TABLE_WIDTH)).print(table)
 
 
 class _plain_errors:  # noqa: N801 - reads as a statement
