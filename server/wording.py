@@ -17,6 +17,7 @@ _VIEW = {
     UnknownReason.OUT_OF_VIEW: "its shelf is out of the picture.",
     UnknownReason.CAMERA_LOST: "its node gets no picture from it: check power and cable.",
     UnknownReason.UNSETTLED: "its picture does not come to rest.",
+    UnknownReason.OTHER: "its node gives a reason that this hub is too old to know.",
 }
 
 
@@ -31,8 +32,7 @@ def clock_words(instant: datetime, now: datetime, zone_info: ZoneInfo) -> str:
 
 def view_words(reason: str | None) -> str:
     """What a person should look for when a camera sees nothing: a sentence that goes on from its name."""
-    known = UnknownReason(reason) if reason else UnknownReason.OTHER
-    return _VIEW.get(known, "it cannot see its shelf.")
+    return _VIEW[UnknownReason(reason)] if reason else "it cannot see its shelf."
 
 
 def books_words(units: int) -> str:
