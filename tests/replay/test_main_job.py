@@ -42,7 +42,7 @@ def record(tmp_path: Path, database_url: str) -> ReplayRecord:
 
 
 def test_packs_taken_away_open_a_restock_alert_which_closes_when_they_are_back(record: ReplayRecord) -> None:
-    """The lower coils stand five abreast, thin out to two or three for four photographs, and are five again.
+    """The lower coils stand five abreast, thin out to two or three for four photographs, and are five again for three.
 
     56 are on the books and at most 25 fit on the shelf, so the rest must be in the back room.
     """
