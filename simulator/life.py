@@ -27,7 +27,7 @@ class Happening:
 
 
 class Life:
-    """Drives a world. `step` is called with the time since opening; it returns what has happened since the last call."""
+    """Drives a world. `step` is called with the time since opening; it returns what happened since the last call."""
 
     def __init__(self, plan: StorePlan, world: World, rng: np.random.Generator) -> None:
         self._world = world
