@@ -27,6 +27,7 @@ from edge.model_file import shipped_model
 from edge.outbox import Outbox
 from edge.publisher import Publisher
 from edge.settings import LiveSettings, Settings
+from edge.state_folder import take_state_folder
 from edge.supervisor import Supervisor
 from edge.watcher import Watcher
 
@@ -46,6 +47,7 @@ class Node:
         self._own = _own_settings(config)
         self._settings = LiveSettings(self._own)
         self._detector = Detector(config.model.onnx_file or shipped_model(), threads_count=config.model.threads_count)
+        self._state_folder = take_state_folder(config.state_dir)
         self._outbox = _open_outbox(config, self._boot_id)
         self._recall_desired()
         self._publisher = Publisher(
@@ -65,6 +67,7 @@ class Node:
         healthy = self._supervisor.run(stopping)
         self._publisher.stop()
         self._outbox.close()
+        self._state_folder.close()
         log.info("node stopped", node_id=self._config.node_id)
         return healthy
 
@@ -184,10 +187,6 @@ def _own_settings(config: NodeConfig) -> Settings:
 
 
 def _open_outbox(config: NodeConfig, boot_id: str) -> Outbox:
-    try:
-        config.state_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"state_dir: {config.state_dir} cannot be made ({error.strerror})") from error
     return Outbox(
         config.state_dir / "outbox.sqlite",
         node_id=config.node_id,
