@@ -26,6 +26,9 @@ BLURRED_SHARE = 0.45
 LEAST_FROZEN_LOOKS = 4
 LEAST_SHELF_FRACTION = 0.1
 LEAST_TAGS_COUNT = 2
+MOST_SHELF_FRACTION = 2.0
+MOST_SURPLUS_COUNT = 5
+"""A shelf holds a second tier at most; beyond twice the plan and a few more, what is counted is not this shelf."""
 
 _REMEMBERED_LOOKS = 50
 _LEAST_REMEMBERED_LOOKS = 5
@@ -92,9 +95,13 @@ def shows_shelf(readings: list[ZoneReading], tags_count: int) -> bool:
 
     A truly emptied shelf still shows its gaps and its price tags. Where facings and empty facings together make less
     than a tenth of what the planogram expects, and no two tags are seen either, the camera looks at something else.
+    So it does where far more facings are counted than the shelf can hold: a tiled wall, another fixture.
     """
     expected_count = sum(reading.zone.expected_facings_count for reading in readings if reading.facings is not None)
     if expected_count == 0:
         return True
-    found_count = sum(r.facings.mean_count + r.gap_facings for r in readings if r.facings is not None)
+    facings_count = sum(r.facings.mean_count for r in readings if r.facings is not None)
+    if facings_count > MOST_SHELF_FRACTION * expected_count + MOST_SURPLUS_COUNT:
+        return False
+    found_count = facings_count + sum(r.gap_facings for r in readings if r.facings is not None)
     return found_count >= LEAST_SHELF_FRACTION * expected_count or tags_count >= LEAST_TAGS_COUNT

@@ -123,6 +123,10 @@ class TestShelf:
     def test_an_emptied_shelf_with_its_tags_is_a_shelf(self) -> None:
         assert shows_shelf([self.reading(zone, 0) for zone in self.ZONES], tags_count=4)
 
+    def test_a_second_tier_is_a_shelf_but_a_wall_of_boxes_is_not(self) -> None:
+        assert shows_shelf([self.reading(zone, 20) for zone in self.ZONES], tags_count=0)
+        assert not shows_shelf([self.reading(zone, 25) for zone in self.ZONES], tags_count=4)
+
     def test_a_few_last_packs_are_a_shelf(self) -> None:
         left, right = self.ZONES
         assert shows_shelf([self.reading(left, 2), self.reading(right, 0)], tags_count=0)
