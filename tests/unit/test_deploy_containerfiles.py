@@ -52,7 +52,7 @@ def test_it_copies_all_that_the_wheel_is_made_of(name: str) -> None:
     with (REPOSITORY / "pyproject.toml").open("rb") as opened:
         wheel = tomllib.load(opened)["tool"]["hatch"]["build"]["targets"]["wheel"]
     copied = {word for value in values(name, "COPY") for word in value.split()[:-1]}
-    assert {*wheel["packages"], *wheel["force-include"]} <= copied
+    assert set(wheel["only-include"]) <= copied
 
 
 @each_file
