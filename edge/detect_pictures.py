@@ -18,15 +18,19 @@ from rich.table import Column, Table
 
 from calibration.errors import CalibrationError
 from calibration.files import load_calibration
-from contract.counts import SightState
+from contract.counts import SightState, UnknownReason
+from contract.model_card import DetectorLabel
+from edge.counting import ZoneReading
 from edge.detections import Detections
 from edge.detector import Detector
 from edge.drawing import Outline, annotated
 from edge.errors import EdgeError, PictureError
 from edge.frames import BgrImage
+from edge.glimpse import glimpse
 from edge.model_file import shipped_model
 from edge.picture_file import picture_paths, read_picture
 from edge.place import Place
+from edge.sight import darkness, shows_shelf
 from edge.smoothing import Outlook
 from edge.watcher import zone_outline
 
@@ -91,28 +95,18 @@ def count_pictures(
             place = Place.of(calibration, (image_bgr.shape[1], image_bgr.shape[0]))
         except CalibrationError as error:
             raise PictureError(f"{path}: {error}") from error
-        found, readings = place.count(detector, image_bgr)
+        found, readings = _count_honestly(place, detector, image_bgr)
         zones = []
         outlines = []
         for reading, (_, outline_px) in zip(readings, place.view.zone_polygons_px, strict=True):
             outlines.append(zone_outline(outline_px, Outlook.of(reading)))
-            zone: Row = {"zone_id": reading.zone.zone_id, "sku": reading.zone.sku}
-            if reading.facings is None:
-                zone |= {"state": str(SightState.UNKNOWN), "reason": str(reading.reason)}
-            else:
-                zone |= {
-                    "state": str(SightState.SEEN),
-                    "facings_count": reading.facings.mode_count,
-                    "facings_mean_count": round(reading.facings.mean_count, 2),
-                    "gap_facings": round(reading.gap_facings, 2),
-                    "expected_facings_count": reading.zone.expected_facings_count,
-                }
-            zones.append(zone)
+            zones.append(_zone_row(reading))
         row = {"image": str(path), "model_id": detector.card.model_id, "calibration_id": calibration.calibration_id}
         return {**row, "zones": zones}, found, outlines
 
     def table(rows: list[Row]) -> Table:
-        shown = Table(_IMAGE_COLUMN, "zone", "sku", "facings", "gaps", "expected", title=calibration.calibration_id)
+        title = f"calibration {calibration.calibration_id}"
+        shown = Table(_IMAGE_COLUMN, "zone", "sku", "facings", "gaps", "expected", title=title)
         for row in rows:
             for zone in row["zones"]:
                 facings = str(zone["facings_count"]) if "facings_count" in zone else f"unknown: {zone['reason']}"
@@ -164,6 +158,30 @@ def _run(
     if rows:
         Console().print(table(rows))
     return faults_count
+
+
+def _count_honestly(place: Place, detector: Detector, image_bgr: BgrImage) -> tuple[Detections, list[ZoneReading]]:
+    """Count as the node does: a picture of something else says nothing about this shelf."""
+    found, readings = place.count(detector, image_bgr)
+    reason = darkness(glimpse(image_bgr).thumbnail)
+    if reason is None and not shows_shelf(readings, len(found.of(DetectorLabel.PRICE_TAG))):
+        reason = UnknownReason.NO_SHELF
+    if reason is None:
+        return found, readings
+    return found, [ZoneReading(reading.zone, None, reason=reason) for reading in readings]
+
+
+def _zone_row(reading: ZoneReading) -> Row:
+    row: Row = {"zone_id": reading.zone.zone_id, "sku": reading.zone.sku}
+    if reading.facings is None:
+        return row | {"state": str(SightState.UNKNOWN), "reason": str(reading.reason)}
+    return row | {
+        "state": str(SightState.SEEN),
+        "facings_count": reading.facings.mode_count,
+        "facings_mean_count": round(reading.facings.mean_count, 2),
+        "gap_facings": round(reading.gap_facings, 2),
+        "expected_facings_count": reading.zone.expected_facings_count,
+    }
 
 
 def _detect_row(path: Path, image_bgr: BgrImage, detector: Detector, found: Detections) -> Row:

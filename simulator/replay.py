@@ -166,5 +166,5 @@ def replay_command(
         alerts.add_row(str(alert.get("opened_after_s")), str(alert.get("closed_after_s", "open")), alert["headline"])
     out = Console()
     out.print(readings)
-    out.print(alerts)
+    out.print(alerts if record.alerts else "No alert opened.")
     out.print(f"{record.reports_count} reports in the ledger, {record.missing_count} lost.")
