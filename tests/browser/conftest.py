@@ -25,7 +25,7 @@ from contract.counts import FacingsDistribution, SightState, UnknownReason, Zone
 from contract.reports import CountReport
 from contract.status import NodeState, NodeStatus
 
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
 BOOT = "c" * 32
 REPOSITORY = Path(__file__).parents[2]
 
@@ -94,7 +94,7 @@ class HubProcess:
         """End it with a signal; its exit status."""
         assert self._process is not None
         self._process.send_signal(number)
-        status = self._process.wait(timeout=30)
+        status = self._process.wait(timeout=60)
         self._process = None
         return status
 

@@ -146,7 +146,7 @@ def test_a_running_hub_ends_cleanly_even_with_a_listener(config_file: Path, numb
         with httpx.stream("GET", f"http://127.0.0.1:{port}/api/v1/events", timeout=20) as stream:
             next(stream.iter_lines())
             process.send_signal(number)
-            assert process.wait(timeout=30) == 0
+            assert process.wait(timeout=60) == 0
         assert "Traceback" not in process.communicate()[1]
     finally:
         process.kill()
@@ -174,7 +174,7 @@ def test_a_hub_that_is_told_to_end_while_it_starts_does_so(config_file: Path) ->
         time.sleep(0.5)
         process.terminate()
     try:
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
         said, complained = process.communicate()
         assert "http://" not in said
         assert "Traceback" not in complained
@@ -219,7 +219,7 @@ def test_the_broker_runs_by_itself_and_ends_cleanly() -> None:
         assert f"127.0.0.1:{port}" in process.stdout.readline()
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
         process.terminate()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
     finally:
         process.kill()
         process.communicate()
