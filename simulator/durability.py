@@ -188,6 +188,10 @@ def _ask_node(system: TrueSystem, question: str) -> list[tuple[Any, ...]]:
     connection = sqlite3.connect(f"file:{outbox}?mode=ro", uri=True, timeout=30.0)
     try:
         return connection.execute(question).fetchall()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return []  # the node is just making the file, or was killed while it did
+        raise
     finally:
         connection.close()
 
