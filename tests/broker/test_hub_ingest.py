@@ -415,6 +415,7 @@ def test_a_hub_killed_again_and_again_loses_and_doubles_nothing(
             stored = set(connection.execute(select(tables.report.c.sequence)).scalars())
         assert settled_before <= stored, "a node was told that a report is on disk which is not"
         with hub_process(config_file) as process:
+            wait_for(lambda: _hub_answers(listen_port), "the hub's API")
             node.send_until_settled(range(1, sent + 1))
             process.terminate()
             assert process.wait(timeout=60) == 0
