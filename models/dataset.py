@@ -16,8 +16,8 @@ from models.errors import LicenceError
 from models.pictures import Picture, cut, from_photograph, random_window, read_image_bgr, typical_facing_height_px
 from models.recipe import Recipe
 from models.samples import Sample, sample_at, write_sample
-from simulator.random_scene import random_scene
-from simulator.render import render_scene
+from simulator.picture.random_scene import random_scene
+from simulator.picture.render import render_scene
 
 CANVASES_WH_PX = ((832, 468), (768, 576), (672, 672), (576, 768))
 """Scenes are drawn in the shapes of shop cameras and phones, about twice as large as the network sees them."""

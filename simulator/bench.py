@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from simulator.durability import DurabilityOutcome, run_durability
 from simulator.errors import SimulatorError
+from simulator.rig.durability import DurabilityOutcome, run_durability
 
 app = typer.Typer(no_args_is_help=True, help="Measure and torture the system.")
 

@@ -21,14 +21,14 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from simulator.bay_view import calibration_of, scene_of
+from simulator.cameras.bay_view import calibration_of, scene_of
+from simulator.cameras.shelf_camera import CameraFault, CameraServer, ShelfCamera
 from simulator.demo_record import DemoRecord
 from simulator.errors import SimulatorError
-from simulator.life import Happening, Life
-from simulator.shelf_camera import CameraFault, CameraServer, ShelfCamera
-from simulator.store_plan import STORES_FOLDER, Act, StorePlan, load_store_plan
-from simulator.system import CameraPlan, TrueSystem, free_port, port_is_free
-from simulator.world import BookLine, World
+from simulator.rig.system import CameraPlan, TrueSystem, free_port, port_is_free
+from simulator.store.life import Happening, Life
+from simulator.store.plan import STORES_FOLDER, Act, StorePlan, load_store_plan
+from simulator.store.world import BookLine, World
 
 DEFAULT_HUB_PORT = 8360
 

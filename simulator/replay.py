@@ -23,7 +23,7 @@ from calibration.errors import CalibrationFault
 from calibration.files import load_calibration
 from simulator.demo_record import DemoRecord
 from simulator.errors import SimulatorError
-from simulator.system import CameraPlan, TrueSystem
+from simulator.rig.system import CameraPlan, TrueSystem
 
 HUB_OPTIONS = """
 [judge]

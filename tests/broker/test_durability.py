@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator.durability import run_durability
-from simulator.system import find_mosquitto
+from simulator.rig.durability import run_durability
+from simulator.rig.system import find_mosquitto
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 
 from calibration.files import load_calibration
 from simulator.replay import ReplayRecord, run_replay
-from simulator.system import find_mosquitto
+from simulator.rig.system import find_mosquitto
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PHOTOGRAPHS = REPOSITORY.parent / "shared" / "data" / "shelves" / "images"

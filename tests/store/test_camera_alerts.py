@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator.bay_view import calibration_of, scene_of
+from simulator.cameras.bay_view import calibration_of, scene_of
+from simulator.cameras.shelf_camera import CameraFault, CameraServer, ShelfCamera
 from simulator.demo import HUB_OPTIONS
-from simulator.scene import Bay, Scene
-from simulator.shelf_camera import CameraFault, CameraServer, ShelfCamera
-from simulator.store_plan import STORES_FOLDER, load_store_plan
-from simulator.system import CameraPlan, TrueSystem
-from simulator.world import World
+from simulator.picture.scene import Bay, Scene
+from simulator.rig.system import CameraPlan, TrueSystem
+from simulator.store.plan import STORES_FOLDER, load_store_plan
+from simulator.store.world import World
 
 PLAN = load_store_plan(STORES_FOLDER / "corner.toml")
 BAY = PLAN.bays[0]

@@ -11,11 +11,11 @@ import pytest
 
 from calibration.overlap import inside
 from calibration.view import CameraView
-from simulator.bay_view import calibration_of, scene_of
-from simulator.render import render_scene
-from simulator.shelf_camera import CameraFault, CameraServer, ShelfCamera
-from simulator.store_plan import STORES_FOLDER, load_store_plan
-from simulator.world import World
+from simulator.cameras.bay_view import calibration_of, scene_of
+from simulator.cameras.shelf_camera import CameraFault, CameraServer, ShelfCamera
+from simulator.picture.render import render_scene
+from simulator.store.plan import STORES_FOLDER, load_store_plan
+from simulator.store.world import World
 
 OPENED_AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 PLAN = load_store_plan(STORES_FOLDER / "corner.toml")

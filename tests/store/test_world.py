@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.errors import StorePlanError
-from simulator.store_plan import STORES_FOLDER, StorePlan, load_store_plan
-from simulator.world import World
+from simulator.store.plan import STORES_FOLDER, StorePlan, load_store_plan
+from simulator.store.world import World
 
 OPENED_AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 PLAN = load_store_plan(STORES_FOLDER / "corner.toml")

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.contact_sheet import main
-from simulator.random_scene import random_scene
-from simulator.render import render_scene
-from simulator.scene import Scene
+from simulator.picture.contact_sheet import main
+from simulator.picture.random_scene import random_scene
+from simulator.picture.render import render_scene
+from simulator.picture.scene import Scene
 
 
 def scenes(count: int) -> list[Scene]:

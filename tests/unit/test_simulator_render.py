@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from simulator.packs import pack_style_for
-from simulator.projection import distort, project
-from simulator.random_scene import random_scene
-from simulator.render import RenderedView, TrueBox, render_scene
-from simulator.scene import (
+from simulator.picture.packs import pack_style_for
+from simulator.picture.projection import distort, project
+from simulator.picture.random_scene import random_scene
+from simulator.picture.render import RenderedView, TrueBox, render_scene
+from simulator.picture.scene import (
     Bay,
     FacingSlot,
     Light,

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import numpy as np
 
-from simulator.store_plan import Act, ScriptEvent, StorePlan
-from simulator.world import World
+from simulator.store.plan import Act, ScriptEvent, StorePlan
+from simulator.store.world import World
 
 SHOPPER_EVERY_S = 7.0
 """Mean pause between two shoppers once the script is over; times between arrivals are exponential."""

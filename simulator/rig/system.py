@@ -18,7 +18,7 @@ import httpx
 
 from calibration.document import Calibration
 from simulator.errors import ProcessError
-from simulator.processes import Process, ProcessGroup, wait_until
+from simulator.rig.processes import Process, ProcessGroup, wait_until
 
 START_PATIENCE_S = 60.0
 """A busy Raspberry Pi needs tens of seconds to start a hub; a broken one is found by its process ending."""

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.random import Generator
 
-from simulator.printing import hsv
-from simulator.row_filling import RowFill, RowPlan, fill_row
-from simulator.scene import (
+from simulator.picture.printing import hsv
+from simulator.picture.row_filling import RowFill, RowPlan, fill_row
+from simulator.picture.scene import (
     BackKind,
     Bay,
     BoardKind,
@@ -25,7 +25,7 @@ from simulator.scene import (
     TagKind,
     View,
 )
-from simulator.store_styles import STORE_STYLES, StoreStyle
+from simulator.picture.store_styles import STORE_STYLES, StoreStyle
 
 _MOST_FACINGS = 300
 

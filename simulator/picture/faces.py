@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from simulator.printing import (
+from simulator.picture.printing import (
     SCRIPTS,
     Colour,
     Palette,

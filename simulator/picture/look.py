@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from simulator.printing import Picture, hsv
-from simulator.scene import CameraLook, Light
+from simulator.picture.printing import Picture, hsv
+from simulator.picture.scene import CameraLook, Light
 
 
 def light_map(light: Light, width_px: int, height_px: int) -> Picture:

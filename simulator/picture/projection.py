@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.scene import View
+from simulator.picture.scene import View
 
 Array: TypeAlias = NDArray[Any]
 

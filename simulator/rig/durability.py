@@ -20,13 +20,13 @@ import numpy as np
 from sqlalchemy import create_engine, func, select
 
 from server.tables import dead_letter, report
-from simulator.bay_view import calibration_of, scene_of
+from simulator.cameras.bay_view import calibration_of, scene_of
 from simulator.errors import ProcessError
-from simulator.processes import Process
-from simulator.render import render_scene
-from simulator.store_plan import STORES_FOLDER, load_store_plan
-from simulator.system import CameraPlan, TrueSystem
-from simulator.world import World
+from simulator.picture.render import render_scene
+from simulator.rig.processes import Process
+from simulator.rig.system import CameraPlan, TrueSystem
+from simulator.store.plan import STORES_FOLDER, load_store_plan
+from simulator.store.world import World
 
 Progress = Callable[[str, int, int], None]
 """Told a phase (kills, reports, drained), what is done and what is to do."""

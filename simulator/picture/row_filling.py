@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.random import Generator
 
-from simulator.packs import random_style
-from simulator.printing import hsv
-from simulator.scene import Bay, Divider, Gap, GapKind, PackStyle, PlacedPack, Plate, merge_gaps
-from simulator.store_styles import StoreStyle
+from simulator.picture.packs import random_style
+from simulator.picture.printing import hsv
+from simulator.picture.scene import Bay, Divider, Gap, GapKind, PackStyle, PlacedPack, Plate, merge_gaps
+from simulator.picture.store_styles import StoreStyle
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from simulator.printing import Picture, hsv
-from simulator.scene import Scene
+from simulator.picture.printing import Picture, hsv
+from simulator.picture.scene import Scene
 
 
 def draw_surround(scene: Scene) -> Picture:

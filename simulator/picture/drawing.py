@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.fixtures import (
+from simulator.picture.fixtures import (
     fence_texture,
     plate_texture,
     tag_texture,
@@ -23,11 +23,11 @@ from simulator.fixtures import (
     texture_of_prop,
     textures_of_row,
 )
-from simulator.packs import brand_matrix, pack_art, with_alpha
-from simulator.painter import Painter
-from simulator.projection import depth_of, project
-from simulator.scene import Divider, PlacedPack, Plate, Prop, Scene
-from simulator.surroundings import draw_surround
+from simulator.picture.packs import brand_matrix, pack_art, with_alpha
+from simulator.picture.painter import Painter
+from simulator.picture.projection import depth_of, project
+from simulator.picture.scene import Divider, PlacedPack, Plate, Prop, Scene
+from simulator.picture.surroundings import draw_surround
 
 Array: TypeAlias = NDArray[Any]
 BoxLabel: TypeAlias = Literal["product", "gap", "price_tag"]

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.render import render_scene
-from simulator.scene import Scene
+from simulator.picture.render import render_scene
+from simulator.picture.scene import Scene
 
 BgrPicture = NDArray[np.uint8]
 

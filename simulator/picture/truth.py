@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.drawing import BoxLabel, Drawing
-from simulator.projection import distort
-from simulator.scene import View
+from simulator.picture.drawing import BoxLabel, Drawing
+from simulator.picture.projection import distort
+from simulator.picture.scene import View
 
 Array: TypeAlias = NDArray[Any]
 IGNORE_BELOW_FRACTION = 0.25

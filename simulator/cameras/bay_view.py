@@ -8,8 +8,8 @@ import numpy as np
 
 from calibration.document import BaySize, Calibration, PointPair, Zone
 from calibration.lens import Lens
-from simulator.projection import distort, project
-from simulator.scene import (
+from simulator.picture.projection import distort, project
+from simulator.picture.scene import (
     Bay,
     CameraLook,
     FacingSlot,
@@ -24,8 +24,8 @@ from simulator.scene import (
     View,
     stock_row,
 )
-from simulator.store_plan import BOARD_MM, FACING_SPACING_MM, FLOOR_MM, BayPlan, RowPlan, ZonePlan
-from simulator.world import World
+from simulator.store.plan import BOARD_MM, FACING_SPACING_MM, FLOOR_MM, BayPlan, RowPlan, ZonePlan
+from simulator.store.world import World
 
 
 def _seed(*words: str) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from simulator.scene import PackShape
+from simulator.picture.scene import PackShape
 
 Filling: TypeAlias = Literal["facings", "pushers", "pegs", "trays", "bags"]
 

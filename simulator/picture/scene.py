@@ -36,7 +36,7 @@ class PackStyle:
     brand_seed: int = 0
     """Turns the artwork's colours; packs of one brand share it."""
     layout: str = ""
-    """Artwork family ('' lets the seed choose): see `simulator.faces.LAYOUTS`."""
+    """Artwork family ('' lets the seed choose): see `simulator.picture.faces.LAYOUTS`."""
 
 
 @dataclass(frozen=True, slots=True)

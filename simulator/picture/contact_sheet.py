@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from simulator.printing import Picture
-from simulator.random_scene import random_scene
-from simulator.render import RenderedView, render_scene
+from simulator.picture.printing import Picture
+from simulator.picture.random_scene import random_scene
+from simulator.picture.render import RenderedView, render_scene
 
 _INK = {"product": (0, 255, 0), "gap": (0, 0, 255), "price_tag": (255, 128, 0)}
 
@@ -36,7 +36,7 @@ def contact_sheet(seed: int, columns: int, rows: int, tile_wh_px: tuple[int, int
 
 
 def main() -> None:
-    """Write a contact sheet: `python -m simulator.render --sheet OUT.png`."""
+    """Write a contact sheet: `python -m simulator.picture.render --sheet OUT.png`."""
     parser = argparse.ArgumentParser(description="Write a sheet of random shelf bays with their true boxes.")
     parser.add_argument("--sheet", type=Path, required=True, help="picture to write (.png or .jpg)")
     parser.add_argument("--seed", type=int, default=0)

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from simulator.faces import draw_face
-from simulator.printing import Colour, Picture, fine_print, hsv, luminance
-from simulator.scene import PackShape, PackStyle
+from simulator.picture.faces import draw_face
+from simulator.picture.printing import Colour, Picture, fine_print, hsv, luminance
+from simulator.picture.scene import PackShape, PackStyle
 
 LONG_SIDE_PX = 192
 _ROUND: tuple[PackShape, ...] = ("bottle", "can", "cup", "jar")

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from simulator.faces import draw_face, draw_photo, gradient
-from simulator.packs import pyramid, with_alpha
-from simulator.printing import (
+from simulator.picture.faces import draw_face, draw_photo, gradient
+from simulator.picture.packs import pyramid, with_alpha
+from simulator.picture.printing import (
     SCRIPTS,
     Colour,
     Picture,
@@ -25,7 +25,7 @@ from simulator.printing import (
     stamp,
     text_mask,
 )
-from simulator.scene import BackKind, Bay, BoardKind, Plate, PriceTag, Prop, ShelfRow
+from simulator.picture.scene import BackKind, Bay, BoardKind, Plate, PriceTag, Prop, ShelfRow
 
 
 def _speckle(picture: Picture, rng: Generator, sigma: float) -> None:

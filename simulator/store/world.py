@@ -9,7 +9,7 @@ from datetime import datetime
 
 import numpy as np
 
-from simulator.store_plan import StorePlan
+from simulator.store.plan import StorePlan
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from contract.ids import BayId, CameraId, NodeId, Sku, ZoneId
 from simulator.errors import StorePlanError
-from simulator.scene import PackShape
+from simulator.picture.scene import PackShape
 
-STORES_FOLDER = Path(__file__).parent / "stores"
+STORES_FOLDER = Path(__file__).parents[1] / "stores"
 
 PositiveMm = Annotated[float, Field(gt=0, lt=20_000)]
 UnitsCount = Annotated[int, Field(ge=0, le=100_000)]

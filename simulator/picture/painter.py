@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.projection import camera_matrix
-from simulator.scene import View
+from simulator.picture.projection import camera_matrix
+from simulator.picture.scene import View
 
 Array: TypeAlias = NDArray[Any]
 NEAR_MM = 60.0

@@ -10,12 +10,12 @@ import cv2
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from simulator.drawing import BoxLabel, Drawing
-from simulator.look import apply_look, light_map
-from simulator.projection import undistort_maps
-from simulator.scene import Scene
-from simulator.surroundings import draw_hand
-from simulator.truth import IGNORE_BELOW_FRACTION, TrueBox, claimed_boxes, gap_boxes
+from simulator.picture.drawing import BoxLabel, Drawing
+from simulator.picture.look import apply_look, light_map
+from simulator.picture.projection import undistort_maps
+from simulator.picture.scene import Scene
+from simulator.picture.surroundings import draw_hand
+from simulator.picture.truth import IGNORE_BELOW_FRACTION, TrueBox, claimed_boxes, gap_boxes
 
 __all__ = ["IGNORE_BELOW_FRACTION", "BoxLabel", "RenderedView", "TrueBox", "render_scene"]
 
@@ -48,6 +48,6 @@ def render_scene(scene: Scene, rng: Generator) -> RenderedView:
 
 
 if __name__ == "__main__":
-    from simulator.contact_sheet import main
+    from simulator.picture.contact_sheet import main
 
     main()
