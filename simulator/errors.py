@@ -3,7 +3,9 @@
 
 SimulatorError
 ├── StorePlanError    a store file is wrong
-└── ProcessError      a process of the demo did not start or died
+├── ScenarioError     a scenario file is wrong, or names what its store has not
+├── CameraError       a simulated camera cannot be served
+└── ProcessError      a process of the true system did not start or died
 """
 
 
@@ -15,5 +17,13 @@ class StorePlanError(SimulatorError):
     """A store file is wrong; the message names the file and each field."""
 
 
+class ScenarioError(SimulatorError):
+    """A scenario file is wrong or names what its store has not; the message names the file and each field."""
+
+
+class CameraError(SimulatorError):
+    """A simulated camera cannot be served; the message says what is missing and how to get it."""
+
+
 class ProcessError(SimulatorError):
-    """A process of the demo did not start or died; the message holds the end of its log."""
+    """A process of the true system did not start or died; the message holds the end of its log."""
