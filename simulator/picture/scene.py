@@ -8,11 +8,35 @@ Shelf boards reach from z = 0 (front) back to z = -depth. Angles are degrees. Co
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 Colour: TypeAlias = tuple[int, int, int]
 PointMm: TypeAlias = tuple[float, float, float]
-PackShape: TypeAlias = Literal["box", "bottle", "can", "bag", "cup", "jar", "tube", "blister", "carton", "brick"]
+PackShape: TypeAlias = Literal[
+    "box",
+    "bottle",
+    "can",
+    "bag",
+    "cup",
+    "jar",
+    "tube",
+    "blister",
+    "carton",
+    "brick",
+    "jug",
+    "pouch",
+    "tray",
+    "produce",
+]
+"""What a pack is made like: a jug is a bottle with a handle, a pouch a bag that stands, a tray an open case of small
+packs, and produce a crate heaped with loose fruit."""
+ROUND_SHAPES: Final[frozenset[PackShape]] = frozenset({"bottle", "can", "cup", "jar", "jug"})
+"""Drawn on their middle plane, with a lid."""
+SOLID_SHAPES: Final[frozenset[PackShape]] = frozenset({"box", "brick", "carton", "tray"})
+"""Drawn with sides and a top; all others are drawn flat."""
+DamageKind: TypeAlias = Literal[
+    "none", "dented", "torn", "crushed", "leaking", "toppled", "label_missing", "back_to_front"
+]
 BoardKind: TypeAlias = Literal["metal", "wood", "glass", "wire", "none"]
 FenceKind: TypeAlias = Literal["none", "clear", "wire", "low"]
 BackKind: TypeAlias = Literal["plain", "pegboard", "mesh", "slatwall", "dark", "wood"]
@@ -32,11 +56,13 @@ class PackStyle:
     height_mm: float
     depth_mm: float
     face_seed: int
-    """Chooses the printed artwork."""
+    """Chooses the variety: flavour colour, picture, small print."""
     brand_seed: int = 0
-    """Turns the artwork's colours; packs of one brand share it."""
+    """Who makes it: emblem, wordmark, inks and arrangement, shared by all its varieties. 0: a maker of this one pack."""
     layout: str = ""
     """Artwork family ('' lets the seed choose): see `simulator.picture.faces.LAYOUTS`."""
+    tint_seed: int = 0
+    """Turns all colours of the finished pack, which costs no new artwork; 0 leaves them as printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +86,9 @@ class PlacedPack:
     roll_deg: float = 0.0
     variant: int = 0
     brightness: float = 1.0
+    damage: DamageKind = "none"
+    damage_seed: int = 0
+    """Chooses where the dent, the tear or the stain is, or to which side the pack has fallen."""
 
 
 @dataclass(frozen=True, slots=True)
