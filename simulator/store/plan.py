@@ -2,15 +2,19 @@
 """A store file: bays, shelf rows, the SKUs on them, the stock at opening and what the books believe of it."""
 
 import tomllib
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from contract.ids import BayId, CameraId, NodeId, Sku, ZoneId
 from simulator.errors import StorePlanError
 from simulator.picture.scene import PackShape
+from simulator.store.habits import Habits
 
 STORES_FOLDER = Path(__file__).parents[1] / "stores"
 
@@ -21,6 +25,10 @@ FACING_SPACING_MM = 6.0
 BOARD_MM = 25.0
 FLOOR_MM = 60.0
 """Height of the lowest board above the bay's origin."""
+
+
+Mount = Literal["aisle", "overhead", "oblique-left", "oblique-right"]
+Pattern = Literal["even", "morning", "evening", "weekend"]
 
 
 class _Part(BaseModel):
@@ -50,6 +58,8 @@ class RowPlan(_Part):
     """One board with its zones from left to right."""
 
     clearance_mm: PositiveMm
+    pusher: bool = False
+    """Springs push the units to the front: no empty slot before a unit."""
     zones: Annotated[tuple[ZonePlan, ...], Field(min_length=1)]
 
 
@@ -63,6 +73,8 @@ class BayPlan(_Part):
     width_mm: PositiveMm
     depth_mm: PositiveMm
     image_wh_px: tuple[Annotated[int, Field(ge=160, le=4096)], Annotated[int, Field(ge=120, le=4096)]]
+    mount: Mount = "aisle"
+    """Where the camera hangs."""
     rows: Annotated[tuple[RowPlan, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -86,6 +98,16 @@ class BayPlan(_Part):
         """Units that stand one behind the other in one facing."""
         return max(1, int(self.depth_mm // (zone.depth_mm + 2.0)))
 
+    def zone_lefts_mm(self, row: RowPlan) -> list[float]:
+        """Left edge of each zone: the row's free width is shared out between and beside the zones."""
+        widths = [zone.facings * (zone.wh_mm[0] + FACING_SPACING_MM) for zone in row.zones]
+        free_mm = (self.width_mm - sum(widths)) / (len(widths) + 1)
+        lefts, x_mm = [], free_mm
+        for width_mm in widths:
+            lefts.append(x_mm)
+            x_mm += width_mm + free_mm
+        return lefts
+
 
 class StockPlan(_Part):
     """Stock of one SKU at opening. `book_error_units` is how much more the books hold than there is."""
@@ -94,6 +116,62 @@ class StockPlan(_Part):
     shelf_units: UnitsCount | None = None
     back_units: UnitsCount = 0
     book_error_units: int = 0
+
+
+class DemandPlan(_Part):
+    """How one SKU sells."""
+
+    sku: Sku
+    per_day: Annotated[float, Field(ge=0, le=100_000)] = 6.0
+    """Mean units wanted on an average day of twelve or so open hours."""
+    pattern: Pattern = "even"
+    """When it sells better than the rest of the shop."""
+    day_shape: Annotated[float, Field(gt=0, le=1000)] = 4.5
+    """Shape of the gamma factor of a day, mean 1: days vary by 1 / sqrt(shape). Below 1 the SKU is intermittent."""
+    units_per_buy: Annotated[float, Field(ge=1, le=50)] = 1.25
+    """Mean units that one shopper takes; geometric."""
+    twin: Sku | None = None
+    """What the till or the office takes it for; absent: the nearest zone of the same shape."""
+
+
+class PromotionPlan(_Part):
+    """One SKU sells better for some days."""
+
+    sku: Sku
+    from_on: date
+    until_on: date
+    """Last day."""
+    factor: Annotated[float, Field(gt=0, le=50)] = 2.5
+
+
+class SupplierPlan(_Part):
+    """Who brings what, and when. Orders follow the books, as they do in most shops."""
+
+    supplier_id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+    weekdays: Annotated[tuple[Annotated[int, Field(ge=0, le=6)], ...], Field(min_length=1)] = (0, 2, 4)
+    """0 is Monday."""
+    arrives_at: time = time(7, 0)
+    skus: tuple[Sku, ...] = ()
+    """Empty: all."""
+    cover_days: Annotated[float, Field(gt=0, le=100)] = 5.0
+    """The books are brought up to full shelves and this many days of demand."""
+    case_units: Annotated[int, Field(ge=1, le=1000)] = 6
+    """Orders are whole cases."""
+
+
+class OpeningHours(_Part):
+    """When the shop is open, UTC."""
+
+    opens_at: time = time(8, 0)
+    closes_at: time = time(20, 0)
+    weekdays: Annotated[tuple[Annotated[int, Field(ge=0, le=6)], ...], Field(min_length=1)] = (0, 1, 2, 3, 4, 5, 6)
+    """0 is Monday."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.closes_at <= self.opens_at:
+            raise ValueError(f"closes_at {self.closes_at} must lie behind opens_at {self.opens_at}")
+        return self
 
 
 class Act(StrEnum):
@@ -131,20 +209,32 @@ class StorePlan(_Part):
     store_id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
     bays: Annotated[tuple[BayPlan, ...], Field(min_length=1)]
     stock: tuple[StockPlan, ...] = ()
+    demand: tuple[DemandPlan, ...] = ()
+    promotions: tuple[PromotionPlan, ...] = ()
+    suppliers: tuple[SupplierPlan, ...] = ()
+    opening_hours: tuple[OpeningHours, ...] = (OpeningHours(),)
+    """A weekday that stands in none is closed."""
+    habits: Habits = Habits()
     script: tuple[ScriptEvent, ...] = ()
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
         zones = [zone for bay in self.bays for row in bay.rows for zone in row.zones]
         for what, ids in (
+            ("bay_id", [bay.bay_id for bay in self.bays]),
             ("zone_id", [zone.zone_id for zone in zones]),
             ("camera_id", [bay.camera_id for bay in self.bays]),
             ("stock.sku", [stock.sku for stock in self.stock]),
+            ("demand.sku", [demand.sku for demand in self.demand]),
+            ("opening_hours.weekdays", [str(day) for hours in self.opening_hours for day in hours.weekdays]),
         ):
-            twice = {one for one in ids if ids.count(one) > 1}
+            twice = _twice(ids)
             if twice:
                 raise ValueError(f"{what} given twice: {', '.join(sorted(twice))}")
-        unknown = {stock.sku for stock in self.stock} - {zone.sku for zone in zones}
+        known = {zone.sku for zone in zones}
+        unknown = {one.sku for one in (*self.stock, *self.demand, *self.promotions)} - known
+        unknown |= {demand.twin for demand in self.demand if demand.twin} - known
+        unknown |= {sku for supplier in self.suppliers for sku in supplier.skus} - known
         unknown |= {event.zone_id for event in self.script if event.zone_id} - {zone.zone_id for zone in zones}
         unknown |= {event.camera_id for event in self.script if event.camera_id} - {bay.camera_id for bay in self.bays}
         if unknown:
@@ -154,6 +244,55 @@ class StorePlan(_Part):
     def zones(self) -> list[tuple[BayPlan, ZonePlan]]:
         """All zones with their bays, bay by bay from the bottom up."""
         return [(bay, zone) for bay in self.bays for row in bay.rows for zone in row.zones]
+
+    def with_habits(self, overrides: Mapping[str, Any]) -> "StorePlan":
+        """The same store with some habits changed, as in `{"staff": {"round_every_min": 180}}`.
+
+        Raises StorePlanError naming each field that is unknown or wrong.
+        """
+        try:
+            habits = Habits.model_validate(_merged(self.habits.model_dump(), overrides))
+        except ValidationError as error:
+            raise StorePlanError(_faults(f"store '{self.store_id}': habits", error)) from error
+        return self.model_copy(update={"habits": habits})
+
+    def open_span(self, on: date) -> tuple[datetime, datetime] | None:
+        """When the shop opens and closes on a day, UTC; None on a day of rest."""
+        for hours in self.opening_hours:
+            if on.weekday() in hours.weekdays:
+                return (
+                    datetime.combine(on, hours.opens_at, tzinfo=UTC),
+                    datetime.combine(on, hours.closes_at, tzinfo=UTC),
+                )
+        return None
+
+    def open_spans(self, from_at: datetime, until_at: datetime) -> list[tuple[datetime, datetime]]:
+        """Every stretch of opening time between two instants, cut to fit."""
+        spans, on = [], from_at.astimezone(UTC).date()
+        while on <= until_at.astimezone(UTC).date():
+            span = self.open_span(on)
+            if span is not None and span[0] < until_at and span[1] > from_at:
+                spans.append((max(span[0], from_at), min(span[1], until_at)))
+            on += timedelta(days=1)
+        return spans
+
+
+def _twice(ids: list[str]) -> set[str]:
+    return {one for one, count in Counter(ids).items() if count > 1}
+
+
+def _merged(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in overrides.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _faults(source: str, error: ValidationError) -> str:
+    return "\n".join(
+        f"{source}: {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()
+    )
 
 
 def load_store_plan(path: Path) -> StorePlan:
@@ -165,5 +304,4 @@ def load_store_plan(path: Path) -> StorePlan:
     try:
         return StorePlan.model_validate(document)
     except ValidationError as error:
-        faults = [f"{path}: {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
-        raise StorePlanError("\n".join(faults)) from error
+        raise StorePlanError(_faults(str(path), error)) from error
