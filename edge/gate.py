@@ -71,6 +71,15 @@ class ChangeGate:
             self._looks_since_run = 0
         return GateVerdict(worth_a_run=worth_a_run, trusted=True, obstructed_s=0.0)
 
+    @property
+    def still_looks_count(self) -> int:
+        """Looks at an unchanged view until the detector sees it again."""
+        return max(1, STILL_RUN_EVERY - self._looks_since_run)
+
+    def pass_over(self, looks_count: int) -> None:
+        """Account for looks that a simulation left out, as nothing had changed."""
+        self._looks_since_run += looks_count
+
     def forget(self) -> None:
         """Begin anew, as after a new calibration."""
         self._previous = self._trusted = self._untrusted_since_s = None

@@ -128,6 +128,20 @@ class Watcher:
         )
 
     @property
+    def camera_id(self) -> str:
+        """Whose looks these are."""
+        return self._camera_id
+
+    @property
+    def still_looks_count(self) -> int:
+        """Looks at an unchanged view until the detector sees it again."""
+        return self._gate.still_looks_count
+
+    def pass_over(self, looks_count: int) -> None:
+        """Account for looks that a simulation left out, as nothing had changed."""
+        self._gate.pass_over(looks_count)
+
+    @property
     def _view_reason(self) -> UnknownReason | None:
         return self._view.verified.reason if self._view.verified is not None else None
 
