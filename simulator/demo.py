@@ -26,8 +26,8 @@ from simulator.cameras.shelf_camera import CameraFault, CameraServer, ShelfCamer
 from simulator.demo_record import DemoRecord
 from simulator.errors import SimulatorError
 from simulator.rig.system import CameraPlan, TrueSystem, free_port, port_is_free
-from simulator.store.life import Happening, Life
 from simulator.store.plan import STORES_FOLDER, Act, StorePlan, load_store_plan
+from simulator.store.script import ScriptHappening, ScriptLife
 from simulator.store.world import BookLine, World
 
 DEFAULT_HUB_PORT = 8360
@@ -104,7 +104,7 @@ class Demo:
         self._began_s = time.monotonic()
         rng = np.random.default_rng(seed)
         self._world = World(plan, datetime.now(UTC), rng)
-        self._life = Life(plan, self._world, rng)
+        self._life = ScriptLife(plan, self._world, rng)
         self._booked_count = 0
         self.record = DemoRecord(store_id=plan.store_id, seed=seed)
 
@@ -181,7 +181,7 @@ class Demo:
             self._tell_alerts(system)
             stop.wait(0.5)
 
-    def _show(self, happening: Happening, cameras: dict[str, ShelfCamera]) -> None:
+    def _show(self, happening: ScriptHappening, cameras: dict[str, ShelfCamera]) -> None:
         self._say(f"store    {happening.words}")
         self.record.happenings.append({"after_s": self._elapsed_s(), "words": happening.words})
         if happening.camera_id is not None and happening.act is not None:

@@ -1,93 +1,85 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What happens in the store as time goes by: first the script of the store file, then shoppers and staff by chance."""
+"""A store that lives: shoppers, thieves, staff and suppliers, each at their own instants, from one seed."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 
-import numpy as np
-
-from simulator.store.plan import Act, ScriptEvent, StorePlan
+from simulator.errors import SimulatorError
+from simulator.scoring.record import Presence
+from simulator.store.demand import Demand
+from simulator.store.mishaps import Mishaps
+from simulator.store.neighbours import Neighbours
+from simulator.store.orders import Order, Orders
+from simulator.store.plan import StorePlan
+from simulator.store.shoppers import Shoppers
+from simulator.store.staff import Staff
+from simulator.store.stage import LostSale, Stage
+from simulator.store.supply import Supply
+from simulator.store.truth import Happening
 from simulator.store.world import World
-
-SHOPPER_EVERY_S = 7.0
-"""Mean pause between two shoppers once the script is over; times between arrivals are exponential."""
-STAFF_PATIENCE_S = 40.0
-"""Staff fill an empty zone this long after it ran out, as far as the back room goes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """One thing that happened. `camera_id` is set when it happened to a camera rather than to stock."""
-
-    at_s: float
-    words: str
-    zone_id: str | None = None
-    camera_id: str | None = None
-    act: Act | None = None
 
 
 class Life:
-    """Drives a world. `step` is called with the time since opening; it returns what happened since the last call."""
+    """Drives a world from the instant at which it opened.
 
-    def __init__(self, plan: StorePlan, world: World, rng: np.random.Generator) -> None:
+    However the calls of `advance` cut the time into pieces, the same things happen at the same instants.
+    """
+
+    def __init__(self, plan: StorePlan, world: World, seed: int) -> None:
+        self._stage = Stage(plan, world, seed)
         self._world = world
-        self._rng = rng
-        self._name_of = {zone.zone_id: zone.name for _, zone in plan.zones()}
-        self._script = sorted(plan.script, key=lambda event: event.at_s)
-        self._quiet_until_s = max((event.at_s for event in self._script), default=0.0)
-        self._next_shopper_s = self._quiet_until_s + SHOPPER_EVERY_S
-        self._empty_since_s: dict[str, float] = {}
+        demand = Demand(plan, seed)
+        neighbours = Neighbours(self._stage, demand)
+        self._actors = (
+            Supply(self._stage, demand, neighbours),
+            Staff(self._stage, neighbours),
+            Shoppers(self._stage, demand, neighbours),
+            Mishaps(self._stage),
+        )
+        self._orders = Orders(self._stage)
+        self._begin_day()
 
-    def step(self, elapsed_s: float, at: datetime) -> list[Happening]:
-        """Everything due up to `elapsed_s` seconds after opening, stamped `at` in the books."""
-        happened = []
-        while self._script and self._script[0].at_s <= elapsed_s:
-            happened.append(self._play(self._script.pop(0), at))
-        while self._next_shopper_s <= elapsed_s:
-            happened += self._shop(self._next_shopper_s, at)
-            self._next_shopper_s += float(self._rng.exponential(SHOPPER_EVERY_S))
-        if elapsed_s > self._quiet_until_s:
-            happened += self._staff(elapsed_s)
-        return happened
+    @property
+    def now(self) -> datetime:
+        """How far this life has come."""
+        return self._stage.now
 
-    def _play(self, event: ScriptEvent, at: datetime) -> Happening:
-        if event.zone_id is not None:
-            name = self._name_of[event.zone_id]
-            match event.act:
-                case Act.SELL:
-                    words = f"shoppers buy {self._world.sell(event.zone_id, event.units, at)} of {name}"
-                case Act.STEAL:
-                    words = (
-                        f"somebody steals {self._world.steal(event.zone_id, event.units)} of {name}; no till sees it"
-                    )
-                case _:
-                    words = f"staff put {self._world.restock(event.zone_id)} of {name} on the shelf"
-            return Happening(event.at_s, words, zone_id=event.zone_id, act=event.act)
-        words = {
-            Act.COVER: "something covers camera",
-            Act.UNCOVER: "the cover is gone from camera",
-            Act.FREEZE: "a picture freezes at camera",
-            Act.THAW: "the picture moves again at camera",
-        }[event.act]
-        return Happening(event.at_s, f"{words} {event.camera_id}", camera_id=event.camera_id, act=event.act)
+    @property
+    def presences(self) -> list[Presence]:
+        """Who stood or stands before which bay, in the order of coming."""
+        return self._stage.presences
 
-    def _shop(self, at_s: float, at: datetime) -> list[Happening]:
-        standing = [zone_id for zone_id, columns in self._world.columns.items() if any(columns)]
-        if not standing:
-            return []
-        zone_id = str(self._rng.choice(standing))
-        sold = self._world.sell(zone_id, int(self._rng.integers(1, 5)), at)
-        words = f"a shopper buys {sold} of {self._name_of[zone_id]}"
-        return [Happening(at_s, words, zone_id=zone_id, act=Act.SELL)]
+    @property
+    def lost_sales(self) -> list[LostSale]:
+        """Demand that met an empty shelf."""
+        return self._stage.lost_sales
 
-    def _staff(self, elapsed_s: float) -> list[Happening]:
-        happened = []
-        for zone_id, columns in self._world.columns.items():
-            if any(columns):
-                self._empty_since_s.pop(zone_id, None)
-            elif elapsed_s - self._empty_since_s.setdefault(zone_id, elapsed_s) > STAFF_PATIENCE_S:
-                placed = self._world.restock(zone_id)
-                if placed:
-                    words = f"staff put {placed} of {self._name_of[zone_id]} on the shelf"
-                    happened.append(Happening(elapsed_s, words, zone_id=zone_id, act=Act.RESTOCK))
-        return happened
+    def next_at(self) -> datetime | None:
+        """When something is due next; nothing at all changes before."""
+        return self._stage.next_at()
+
+    def advance(self, until_at: datetime) -> list[Happening]:
+        """Everything that happens up to and with `until_at`, in order, and what `do` passed on its way."""
+        self._stage.play(until_at)
+        return self._stage.take_told()
+
+    def do(self, order: Order, at: datetime) -> Happening:
+        """Do something from outside at `at`, which must not lie in the past; nobody else's luck changes by it.
+
+        What is due before `at` happens first and is returned by the next `advance`. Raises SimulatorError for what
+        this store has not.
+        """
+        if at < self._stage.now:
+            raise SimulatorError(f"'{order.act}' at {at} lies in the past: the store is at {self._stage.now}")
+        deed = self._orders.known(order)
+        self._stage.play(at)
+        return self._orders.obey(deed, order)
+
+    # Days
+
+    def _begin_day(self) -> None:
+        """Whoever comes or works today gets a plan; so does midnight, the only event that is always due."""
+        day = self._stage.now.astimezone(UTC).date()
+        midnight = datetime.combine(day + timedelta(days=1), time(), tzinfo=UTC)
+        self._stage.schedule(midnight, self._begin_day)
+        for actor in self._actors:
+            actor.begin_day(day)

@@ -232,7 +232,8 @@ class StorePlan(_Part):
             if twice:
                 raise ValueError(f"{what} given twice: {', '.join(sorted(twice))}")
         known = {zone.sku for zone in zones}
-        unknown = {one.sku for one in (*self.stock, *self.demand, *self.promotions)} - known
+        unknown = {stock.sku for stock in self.stock} | {demand.sku for demand in self.demand}
+        unknown = (unknown | {promotion.sku for promotion in self.promotions}) - known
         unknown |= {demand.twin for demand in self.demand if demand.twin} - known
         unknown |= {sku for supplier in self.suppliers for sku in supplier.skus} - known
         unknown |= {event.zone_id for event in self.script if event.zone_id} - {zone.zone_id for zone in zones}
