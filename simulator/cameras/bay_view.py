@@ -1,35 +1,39 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """How a bay of the store looks to its camera, and the calibration an integrator would have made for it."""
 
-import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from calibration.document import BaySize, Calibration, PointPair, Zone
 from calibration.lens import Lens
+from simulator.cameras.layout import ZonePlace, seed_of, slot_front_mm, zone_places
+from simulator.cameras.moment import Moment
+from simulator.cameras.mounts import view_of
+from simulator.cameras.people import Pose, pose_of
+from simulator.cameras.standing import Standing, facings_of, zone_of_sku
 from simulator.picture.projection import distort, project
 from simulator.picture.scene import (
     Bay,
     CameraLook,
-    FacingSlot,
     Gap,
     Light,
+    Occluder,
     PackStyle,
     PlacedPack,
     PriceTag,
     Prop,
     Scene,
     ShelfRow,
-    View,
-    stock_row,
+    merge_gaps,
 )
-from simulator.store.plan import BOARD_MM, FACING_SPACING_MM, FLOOR_MM, BayPlan, RowPlan, ZonePlan
+from simulator.store.plan import BOARD_MM, FLOOR_MM, BayPlan, ZonePlan
+from simulator.store.units import Condition
 from simulator.store.world import World
 
-
-def _seed(*words: str) -> int:
-    return int.from_bytes(hashlib.sha256("/".join(words).encode()).digest()[:4], "big")
+_SLOPPY_YAW_DEG, _SLOPPY_X_MM = 2.5, 1.5
+"""How carelessly a unit stands: standard deviations."""
 
 
 def _style(zone: ZonePlan) -> PackStyle:
@@ -39,78 +43,42 @@ def _style(zone: ZonePlan) -> PackStyle:
         width_mm=width_mm,
         height_mm=height_mm,
         depth_mm=zone.depth_mm,
-        face_seed=_seed("face", zone.sku),
-    )
-
-
-def _zone_lefts_mm(bay: BayPlan, row: RowPlan) -> list[float]:
-    """Left edge of each zone: the row's free width is shared out between and beside the zones."""
-    widths = [zone.facings * (zone.wh_mm[0] + FACING_SPACING_MM) for zone in row.zones]
-    free_mm = (bay.width_mm - sum(widths)) / (len(widths) + 1)
-    lefts, x_mm = [], free_mm
-    for width_mm in widths:
-        lefts.append(x_mm)
-        x_mm += width_mm + free_mm
-    return lefts
-
-
-def _row_bases_mm(bay: BayPlan) -> list[float]:
-    bases, y_mm = [], FLOOR_MM
-    for row in bay.rows:
-        bases.append(y_mm)
-        y_mm += row.clearance_mm
-    return bases
-
-
-def view_of(bay: BayPlan) -> View:
-    """A camera across the aisle, a little above and beside the middle, with the slight barrel of a cheap lens."""
-    width_px, height_px = bay.image_wh_px
-    distance_mm = 2000.0
-    span_mm = max(bay.width_mm * height_px / width_px, bay.height_mm) * 1.14
-    focal_px = height_px * distance_mm / span_mm
-    sideways = (_seed("side", bay.camera_id) % 1000 / 1000 - 0.5) * 500
-    middle = (bay.width_mm / 2, bay.height_mm / 2)
-    return View(
-        position_mm=(middle[0] + sideways, middle[1] + 280.0, distance_mm),
-        aim_mm=(middle[0], middle[1], 0.0),
-        focal_px=focal_px,
-        image_wh_px=bay.image_wh_px,
-        k1=-0.04,
+        face_seed=seed_of("face", zone.sku),
     )
 
 
 def furniture_of(bay: BayPlan) -> Scene:
     """The empty bay: boards, tags, light, camera."""
+    places = zone_places(bay)
+    bases_mm = {place.row_index: place.base_mm for place in places}
     rows = tuple(
         ShelfRow(
-            y_mm=base_mm,
+            y_mm=bases_mm[index],
             clearance_mm=row.clearance_mm - BOARD_MM,
             depth_mm=bay.depth_mm,
-            rail_seed=_seed("rail", bay.bay_id),
+            rail_seed=seed_of("rail", bay.bay_id),
         )
-        for base_mm, row in zip(_row_bases_mm(bay), bay.rows, strict=True)
+        for index, row in enumerate(bay.rows)
     )
-    tags = []
-    for base_mm, row in zip(_row_bases_mm(bay), bay.rows, strict=True):
-        for left_mm, zone in zip(_zone_lefts_mm(bay, row), row.zones, strict=True):
-            tags.append(
-                PriceTag(
-                    ref_id=f"tag/{zone.zone_id}",
-                    x_mm=left_mm + 45,
-                    y_mm=base_mm - 20,
-                    width_mm=62,
-                    height_mm=32,
-                    seed=_seed("tag", zone.sku),
-                )
-            )
+    tags = tuple(
+        PriceTag(
+            ref_id=f"tag/{place.zone.zone_id}",
+            x_mm=place.left_mm + 45,
+            y_mm=place.base_mm - 20,
+            width_mm=62,
+            height_mm=32,
+            seed=seed_of("tag", place.zone.sku),
+        )
+        for place in places
+    )
     return Scene(
         bay=Bay(width_mm=bay.width_mm, height_mm=bay.height_mm, depth_mm=bay.depth_mm, rows=rows),
         view=view_of(bay),
-        tags=tuple(tags),
+        tags=tags,
         props=_room(bay),
         light=Light(row_shadow=0.3, falloff_mm=320.0, slope_x=0.08),
         look=CameraLook(blur_px=0.4),
-        surround_seed=_seed("surround", bay.bay_id),
+        surround_seed=seed_of("surround", bay.bay_id),
     )
 
 
@@ -122,7 +90,7 @@ def _room(bay: BayPlan) -> tuple[Prop, ...]:
         origin_mm=(-2500.0, floor_mm, behind_mm),
         across_mm=(6000.0, 0.0, 0.0),
         up_mm=(0.0, 3500.0, 0.0),
-        seed=_seed("wall", bay.bay_id),
+        seed=seed_of("wall", bay.bay_id),
         bgr=(196, 203, 206),
         in_front=False,
     )
@@ -131,29 +99,80 @@ def _room(bay: BayPlan) -> tuple[Prop, ...]:
         origin_mm=(-2500.0, floor_mm, 700.0),
         across_mm=(6000.0, 0.0, 0.0),
         up_mm=(0.0, 0.0, behind_mm - 700.0),
-        seed=_seed("floor", bay.bay_id),
+        seed=seed_of("floor", bay.bay_id),
         bgr=(150, 156, 160),
         in_front=False,
     )
     return (wall, floor)
 
 
-def scene_of(bay: BayPlan, world: World) -> Scene:
-    """The bay with the units that stand on it now."""
-    scene = furniture_of(bay)
+def scene_of(bay: BayPlan, world: World, moment: Moment | None = None) -> Scene:
+    """The bay with the units that stand on it now and, at a moment, with the people before it.
+
+    What light, lens and sensor make of it at that moment is not the scene's but `simulator.cameras.sensor`'s.
+    """
+    packed = zone_of_sku(world.plan)
     packs: list[PlacedPack] = []
     gaps: list[Gap] = []
-    for row_index, row in enumerate(bay.rows):
-        slots = []
-        for left_mm, zone in zip(_zone_lefts_mm(bay, row), row.zones, strict=True):
-            pitch_mm = zone.wh_mm[0] + FACING_SPACING_MM
-            for facing, units in enumerate(world.columns[zone.zone_id]):
-                x_mm = left_mm + (facing + 0.5) * pitch_mm
-                slots.append(FacingSlot(f"{zone.zone_id}/{facing}", x_mm, _style(zone), units))
-        row_packs, row_gaps = stock_row(scene.bay, row_index, tuple(slots))
-        packs.extend(row_packs)
-        gaps.extend(row_gaps)
-    return replace(scene, packs=tuple(packs), gaps=tuple(gaps))
+    column = 0
+    for place in zone_places(bay):
+        for facing, units in enumerate(facings_of(world, place.zone.zone_id)):
+            ref_id = f"{place.zone.zone_id}/{facing}"
+            packs.extend(
+                replace(_pack(place, ref_id, one, packed[one.unit.sku]), column=column, depth_index=rank)
+                for rank, one in enumerate(units)
+            )
+            if not units:
+                gaps.append(_gap(place, place.middle_mm(facing), ref_id))
+            column += 1
+    poses = () if moment is None else tuple(pose_of(one, moment.at, bay) for one in moment.presences)
+    return replace(
+        furniture_of(bay),
+        packs=tuple(packs),
+        gaps=merge_gaps(tuple(gaps)),
+        occluders=tuple(_occluder(pose) for pose in poses),
+    )
+
+
+def _pack(place: ZonePlace, ref_id: str, standing: Standing, packed: ZonePlan) -> PlacedPack:
+    """One unit in its slot. Its `depth_index` is its rank from the front, not its slot: set back it is a facing too."""
+    slot, unit = standing
+    yaw_deg, aside_mm = np.random.default_rng(unit.unit_id).normal(0, (_SLOPPY_YAW_DEG, _SLOPPY_X_MM)).tolist()
+    facing = int(ref_id.rpartition("/")[2])
+    return PlacedPack(
+        ref_id=f"{ref_id}/{slot}",
+        row=place.row_index,
+        column=0,
+        x_mm=place.middle_mm(facing) + aside_mm,
+        y_mm=place.base_mm,
+        z_mm=slot_front_mm(slot, place.zone.depth_mm),
+        depth_index=0,
+        style=_style(packed),
+        yaw_deg=yaw_deg,
+        variant=unit.unit_id % 8,
+        damage="none" if unit.condition is Condition.OK else unit.condition.value,  # type: ignore[arg-type]  # same names
+        damage_seed=unit.unit_id,
+    )
+
+
+def _gap(place: ZonePlace, x_mm: float, ref_id: str) -> Gap:
+    width_mm, height_mm = place.zone.wh_mm
+    low_mm = place.base_mm
+    return Gap(
+        ref_id, place.row_index, x_mm - width_mm / 2, x_mm + width_mm / 2, low_mm, low_mm + height_mm, "bare", -4.0
+    )
+
+
+def _occluder(pose: Pose) -> Occluder:
+    return Occluder(
+        kind="trolley" if pose.kind == "trolley" else "shopper",
+        x_mm=pose.x_mm,
+        z_mm=pose.z_mm,
+        seed=pose.look_seed,
+        height_mm=pose.height_mm,
+        turn_deg=pose.turn_deg,
+        reach_mm=pose.reach_mm,
+    )
 
 
 def calibration_of(bay: BayPlan) -> Calibration:
@@ -179,23 +198,18 @@ def calibration_of(bay: BayPlan) -> Calibration:
     )
 
 
-def _zones(bay: BayPlan) -> list[Zone]:
-    zones = []
-    for base_mm, row in zip(_row_bases_mm(bay), bay.rows, strict=True):
-        for left_mm, zone in zip(_zone_lefts_mm(bay, row), row.zones, strict=True):
-            right_mm = left_mm + zone.facings * (zone.wh_mm[0] + FACING_SPACING_MM)
-            top_mm = base_mm + row.clearance_mm - BOARD_MM
-            zones.append(
-                Zone(
-                    zone_id=zone.zone_id,
-                    sku=zone.sku,
-                    product_name=zone.name,
-                    polygon_mm=((left_mm, base_mm), (right_mm, base_mm), (right_mm, top_mm), (left_mm, top_mm)),
-                    expected_facings_count=zone.facings,
-                    minimum_facings_count=zone.minimum,
-                    depth_units_count=bay.depth_units_count(zone),
-                    facing_width_mm=zone.wh_mm[0] + FACING_SPACING_MM,
-                    facing_height_mm=zone.wh_mm[1],
-                )
-            )
-    return zones
+def _zones(bay: BayPlan) -> Iterator[Zone]:
+    for place in zone_places(bay):
+        zone, low_mm, high_mm = place.zone, place.base_mm, place.top_mm
+        left_mm, right_mm = place.left_mm, place.right_mm
+        yield Zone(
+            zone_id=zone.zone_id,
+            sku=zone.sku,
+            product_name=zone.name,
+            polygon_mm=((left_mm, low_mm), (right_mm, low_mm), (right_mm, high_mm), (left_mm, high_mm)),
+            expected_facings_count=zone.facings,
+            minimum_facings_count=zone.minimum,
+            depth_units_count=bay.depth_units_count(zone),
+            facing_width_mm=place.pitch_mm,
+            facing_height_mm=zone.wh_mm[1],
+        )
