@@ -82,6 +82,9 @@ class CameraConfig(_Section):
     """A live camera whose picture does not change at all for so long, noise included, is frozen."""
     frozen_tolerance: Annotated[float, Field(ge=0, le=2)] = 0.0
     """Mean grey difference (0..255) up to which two pictures are the same; above 0 only for noise-free encoders."""
+    moved_tolerance: Annotated[float, Field(ge=0, le=10)] | None = None
+    """Share of a facing's width by which the zones may be off before the camera counts as moved; 0 never asks.
+    Absent: 0.25 for streams, 0 for files and folders, which promise no fixed place."""
     hold_looks_count: Annotated[int, Field(ge=1)] = 5
     """Folder only: looks that each picture stays, so that a picture can be confirmed before the next."""
     loop: bool = True

@@ -37,6 +37,8 @@ class ZoneReading:
     facings: FacingsDistribution | None
     gap_facings: float = 0.0
     reason: UnknownReason | None = None
+    occluded_fraction: float = 0.0
+    """Share of the zone before which something stands."""
 
 
 def count_zones(

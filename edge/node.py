@@ -26,6 +26,7 @@ from edge.errors import ConfigError, DesiredRefused
 from edge.model_file import shipped_model
 from edge.outbox import Outbox
 from edge.publisher import Publisher
+from edge.reference_file import ReferenceFile
 from edge.settings import LiveSettings, Settings
 from edge.state_folder import take_state_folder
 from edge.supervisor import Supervisor
@@ -103,6 +104,8 @@ class Node:
                 frozen_after_s=camera.frozen_after_s,
                 frozen_tolerance_grey=camera.frozen_tolerance,
                 evidence_interval_s=self._config.evidence_interval_s,
+                moved_tolerance_fraction=camera.moved_tolerance,
+                references=ReferenceFile(self._config.state_dir, camera.camera_id),
             )
             return CameraLoop(
                 camera.camera_id,

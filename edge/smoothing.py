@@ -7,7 +7,7 @@ temporal consensus.)
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contract.counts import FacingsDistribution, UnknownReason
 from edge.counting import ZoneReading
@@ -34,11 +34,12 @@ class Outlook:
     facings: FacingsDistribution | None
     gap_facings: float = 0.0
     reason: UnknownReason | None = None
+    occluded_fraction: float = 0.0
 
     @classmethod
     def of(cls, reading: ZoneReading) -> "Outlook":
         """The outlook of a single look."""
-        return cls(reading.facings, reading.gap_facings, reading.reason)
+        return cls(reading.facings, reading.gap_facings, reading.reason, reading.occluded_fraction)
 
     def is_alike(self, other: "Outlook") -> bool:
         """Whether both are the same state."""
@@ -112,8 +113,10 @@ class Consensus:
 
 
 def _merged(looks: list[Outlook]) -> Outlook:
-    """One outlook from several that agree: the mixture of their distributions and the mean of their gaps."""
+    """One outlook from several that agree: the mixture of their distributions, the means of the rest."""
+    occluded_fraction = sum(look.occluded_fraction for look in looks) / len(looks)
     seen = [look.facings for look in looks if look.facings is not None]
     if not seen:
-        return looks[0]
-    return Outlook(mean_distribution(seen), sum(look.gap_facings for look in looks) / len(looks))
+        return replace(looks[0], occluded_fraction=occluded_fraction)
+    gap_facings = sum(look.gap_facings for look in looks) / len(looks)
+    return Outlook(mean_distribution(seen), gap_facings, occluded_fraction=occluded_fraction)

@@ -21,16 +21,20 @@ from contract.counts import SightState, UnknownReason, ZoneCount
 from contract.model_card import DetectorLabel
 from contract.reports import CountReport
 from contract.status import CameraStatus
+from edge.counting import ZoneReading
 from edge.detections import Detections
 from edge.detector import Detector
 from edge.drawing import Outline, evidence_jpeg
 from edge.frames import Frame
 from edge.gate import ChangeGate
 from edge.glimpse import Glimpse, glimpse
+from edge.occlusion import without_hidden
 from edge.place import Place
 from edge.settings import Settings
 from edge.sight import BlurWatch, FrozenWatch, darkness, shows_shelf
 from edge.smoothing import SEEN_VIEW, UNSETTLED, Consensus, Outlook
+from edge.stance import DEFAULT_TOLERANCE_FRACTION, Standing
+from edge.standpoint import Judgement, ReferenceKeeper, Standpoint
 
 OCCLUDED_AFTER_S = 30.0
 """So long may somebody stand before the shelf until the view counts as occluded."""
@@ -50,7 +54,11 @@ class Look:
 
 
 class Watcher:
-    """The memory of one camera. `frozen_after_s` is None for a camera whose picture may rightly stand still."""
+    """The memory of one camera. `frozen_after_s` is None for a camera whose picture may rightly stand still.
+
+    `moved_tolerance_fraction` None stands for the usual one of a live camera and for no check of any other: a folder
+    of photographs promises no fixed place. 0 switches the check off.
+    """
 
     def __init__(
         self,
@@ -63,11 +71,18 @@ class Watcher:
         frozen_after_s: float | None,
         frozen_tolerance_grey: float = 0.0,
         evidence_interval_s: float = 900.0,
+        moved_tolerance_fraction: float | None = None,
+        references: ReferenceKeeper | None = None,
     ) -> None:
         self._camera_id = camera_id
         self._detector = detector
         self._ids = {"node_id": node_id, "boot_id": boot_id, "camera_id": camera_id}
         self._evidence_interval_s = evidence_interval_s
+        usual_fraction = DEFAULT_TOLERANCE_FRACTION if is_live else 0.0
+        self._tolerance_fraction = usual_fraction if moved_tolerance_fraction is None else moved_tolerance_fraction
+        self._references = references
+        self._standpoint: Standpoint | None = None
+        self._is_hidden = False
         self._frozen = FrozenWatch(frozen_after_s if is_live else None, frozen_tolerance_grey)
         self._blur = BlurWatch()
         self._frame_wh_px: tuple[int, int] | None = None
@@ -94,13 +109,12 @@ class Watcher:
         reason = self._blindness(seen, frame)
         trusted = reason is None
         if reason is None:
-            wanted = self._is_undecided or self._view_reason is not None
-            verdict = self._gate.judge(seen.thumbnail, frame.monotonic_s, wanted=wanted)
-            trusted = verdict.trusted
+            verdict = self._gate.judge(seen.thumbnail, frame.monotonic_s, wanted=self._wants_look(frame.monotonic_s))
             if verdict.worth_a_run:
-                self._count(frame)
+                self._count(frame, seen)
             elif verdict.obstructed_s >= OCCLUDED_AFTER_S:
                 self._take_unknown(UnknownReason.OCCLUDED, frame.monotonic_s)
+            trusted = verdict.trusted and not self._is_hidden
         else:
             self._take_unknown(reason, frame.monotonic_s)
         return self._outcome(frame.captured_at, frame.monotonic_s, settings, frame if trusted else None)
@@ -149,6 +163,10 @@ class Watcher:
     def _is_undecided(self) -> bool:
         return self._view.is_undecided or any(zone.is_undecided for zone in self._zones)
 
+    def _wants_look(self, monotonic_s: float) -> bool:
+        learning = self._standpoint is not None and self._standpoint.wants_look(monotonic_s)
+        return learning or self._is_undecided or self._view_reason is not None
+
     def _use(self, calibration: Calibration | None) -> None:
         if calibration == self._calibration:
             return
@@ -158,6 +176,12 @@ class Watcher:
         self._view = Consensus()
         self._zones = [Consensus() for _ in calibration.zones] if calibration else []
         self._told = self._boxes = None
+        self._is_hidden = False
+        self._standpoint = (
+            Standpoint(calibration, self._tolerance_fraction, self._references)
+            if calibration and self._tolerance_fraction > 0
+            else None
+        )
         self._gate.forget()
 
     def _blindness(self, seen: Glimpse, frame: Frame) -> UnknownReason | None:
@@ -181,19 +205,48 @@ class Watcher:
                 log.warning("the calibration does not fit the picture", camera_id=self._camera_id, reason=str(error))
         return self._place is not None
 
-    def _count(self, frame: Frame) -> None:
+    def _count(self, frame: Frame, seen: Glimpse) -> None:
+        """Ask the furniture whether the view is the calibrated one, then the detector what stands on it."""
         if self._place is None:
+            return
+        judgement = self._standpoint.judge(seen.detail) if self._standpoint else None
+        self._is_hidden = False
+        if judgement is not None and judgement.standing is Standing.MOVED:
+            self._take_unknown(UnknownReason.MOVED, frame.monotonic_s)
             return
         started_s = time.perf_counter()
         self._boxes, readings = self._place.count(self._detector, frame.image_bgr)
         self._inference_ms.append((time.perf_counter() - started_s) * 1000)
-        tags_count = len(self._boxes.of(DetectorLabel.PRICE_TAG))
-        if not shows_shelf(readings, tags_count):
-            self._take_unknown(UnknownReason.NO_SHELF, frame.monotonic_s)
+        if judgement is not None and judgement.sighting is not None:
+            products = self._boxes.of(DetectorLabel.PRODUCT)
+            readings = without_hidden(readings, judgement.sighting, products, self._place.view)
+        if reason := self._unusable(readings, judgement):
+            self._take_unknown(reason, frame.monotonic_s)
             return
+        self._is_hidden = any(reading.reason is UnknownReason.OCCLUDED for reading in readings)
         self._view.take(SEEN_VIEW, frame.monotonic_s)
         for zone, reading in zip(self._zones, readings, strict=True):
             zone.take(Outlook.of(reading), frame.monotonic_s)
+        if self._standpoint and self._view_reason is None and not self._is_hidden and not self._is_undecided:
+            self._standpoint.learn(
+                seen.detail,
+                self._boxes,
+                frame.frame_wh_px[0],
+                judgement,
+                captured_at=frame.captured_at,
+                monotonic_s=frame.monotonic_s,
+            )
+
+    def _unusable(self, readings: list[ZoneReading], judgement: Judgement | None) -> UnknownReason | None:
+        """Why a look at which the detector was asked says nothing about any zone."""
+        assert self._boxes is not None  # noqa: S101 - the detector was asked
+        if all(reading.reason is UnknownReason.OCCLUDED for reading in readings):
+            return UnknownReason.OCCLUDED
+        if not shows_shelf(readings, len(self._boxes.of(DetectorLabel.PRICE_TAG))):
+            return UnknownReason.NO_SHELF
+        if judgement is None or judgement.standing is not Standing.UNRECOGNISED:
+            return None
+        return UnknownReason.BLACK if judgement.is_dim else UnknownReason.MOVED
 
     def _take_unknown(self, reason: UnknownReason, monotonic_s: float) -> None:
         for consensus in (self._view, *self._zones):
@@ -268,4 +321,5 @@ def _zone_count(zone_id: str, sku: str, outlook: Outlook) -> ZoneCount:
         reason=outlook.reason,
         facings=outlook.facings,
         gap_facings=round(outlook.gap_facings, 3) if seen else 0.0,
+        occluded_fraction=round(outlook.occluded_fraction, 3),
     )

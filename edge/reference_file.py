@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Keeps a camera's reference view in the node's state folder, about 150 kB, so that a bump during a restart is seen."""
+
+import os
+import zipfile
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import structlog
+
+from edge.reference import Reference
+
+log = structlog.get_logger()
+
+
+class ReferenceFile:
+    """One file per camera, `reference-CAMERA_ID.npz`; it is replaced whole or stays as it is."""
+
+    def __init__(self, state_dir: Path, camera_id: str) -> None:
+        self._file = state_dir / f"reference-{camera_id}.npz"
+
+    def load(self, calibration_id: str) -> Reference | None:
+        """The reference kept for a calibration; None when there is none, or none that can be read."""
+        try:
+            with np.load(self._file, allow_pickle=False) as kept:
+                if str(kept["calibration_id"]) != calibration_id:
+                    return None
+                reference = Reference(
+                    calibration_id,
+                    datetime.fromisoformat(str(kept["captured_at"])),
+                    np.asarray(kept["grey"], np.uint8),
+                    np.asarray(kept["ground"], np.uint8),
+                    np.asarray(kept["from_anchor"], np.float64),
+                )
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            log.warning("a reference view cannot be read; a new one is taken", file=str(self._file), reason=str(error))
+            return None
+        shapes_agree = reference.grey.ndim == 2 and reference.ground.shape == reference.grey.shape  # noqa: PLR2004
+        return reference if shapes_agree and reference.from_anchor.shape == (3, 3) else None
+
+    def keep(self, reference: Reference) -> None:
+        """Replace the file. A full disk costs the reference, not the node: the old one stays."""
+        fresh = self._file.with_suffix(".new")
+        try:
+            with fresh.open("wb") as file:
+                np.savez_compressed(
+                    file,
+                    calibration_id=np.array(reference.calibration_id),
+                    captured_at=np.array(reference.captured_at.isoformat()),
+                    grey=reference.grey,
+                    ground=reference.ground,
+                    from_anchor=reference.from_anchor,
+                )
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self._file)
+        except OSError as error:
+            log.warning("a reference view is not on disk", file=str(self._file), reason=str(error))
