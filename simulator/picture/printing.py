@@ -14,6 +14,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from simulator.picture.glyphs import draw_glyph
+
 Picture: TypeAlias = NDArray[Any]
 Colour: TypeAlias = tuple[int, int, int]
 
@@ -142,85 +144,23 @@ def text_mask(text: str, height_px: int, stroke_px: int = 0) -> Picture:
     return np.asarray(canvas)
 
 
-def _glyph(  # noqa: C901, PLR0912 - one branch a script reads better than a table of closures
-    canvas: Picture, x: int, em: int, script: str, rng: Generator
-) -> None:
-    pen = max(1, em // 9)
-    a, b = x + em // 10, x + em - em // 10
-    top, foot = em // 8, em - em // 8
-    points = rng.integers(0, 5, (7, 4))
-    grid = (a + points[:, ::2] * (b - a) // 4, top + points[:, 1::2] * (foot - top) // 4)
-    if script == "kanji":
-        for i in range(int(rng.integers(2, 5))):
-            y = int(grid[1][i, 0])
-            cv2.line(
-                canvas, (a + int(rng.integers(0, em // 4)), y), (b - int(rng.integers(0, em // 4 + 1)), y), 255, pen
-            )
-        for i in range(int(rng.integers(1, 4))):
-            u = int(grid[0][i, 0])
-            cv2.line(canvas, (u, int(grid[1][i, 0])), (u + int(rng.integers(-em // 5, em // 5 + 1)), foot), 255, pen)
-        if rng.random() < 0.4:
-            cv2.rectangle(canvas, (a + em // 6, top + em // 4), (b - em // 6, foot - em // 6), 255, pen)
-    elif script == "kana":
-        for i in range(int(rng.integers(2, 4))):
-            centre = (int(grid[0][i, 0]), int(grid[1][i, 0]))
-            turn = int(rng.integers(0, 360))
-            cv2.ellipse(canvas, centre, (em // 3, em // 4), turn, 0, int(rng.integers(90, 220)), 255, pen)
-        cv2.line(canvas, (a, int(grid[1][4, 0])), (b, int(grid[1][4, 1])), 255, pen)
-    elif script == "thai":
-        r = max(1, em // 9)
-        cv2.circle(canvas, (a + r, top + em // 4), r, 255, max(1, pen // 2))
-        cv2.line(canvas, (a + 2 * r, top + em // 4), (a + 2 * r, foot), 255, pen)
-        cv2.ellipse(canvas, ((a + b) // 2, top + em // 3), (em // 4, em // 5), 0, 180, 360, 255, pen)
-        cv2.line(canvas, (b - r, top + em // 3), (b - r, foot), 255, pen)
-        if rng.random() < 0.4:
-            cv2.ellipse(canvas, ((a + b) // 2, top), (em // 5, em // 9), 0, 180, 360, 255, max(1, pen // 2))
-    elif script == "arabic":
-        y = em * 6 // 10
-        cv2.line(canvas, (x, y), (x + em, y), 255, pen)
-        if rng.random() < 0.5:
-            cv2.line(canvas, (a, y), (a, top), 255, pen)
-        else:
-            cv2.ellipse(canvas, ((a + b) // 2, y), (em // 4, em // 4), 0, int(rng.integers(0, 2)) * 180, 360, 255, pen)
-        cv2.circle(
-            canvas, (int(grid[0][0, 0]), em // 3 if rng.random() < 0.5 else em * 9 // 10 - 1), pen // 2 + 1, 255, -1
-        )
-    elif script == "hangul":
-        if rng.random() < 0.5:
-            cv2.circle(canvas, (a + em // 4, top + em // 4), em // 6, 255, pen)
-        else:
-            cv2.polylines(
-                canvas,
-                [np.array([[a, top], [a + em // 2, top], [a + em // 2, top + em // 3]])],
-                isClosed=False,
-                color=255,
-                thickness=pen,
-            )
-        cv2.line(canvas, (b - em // 8, top), (b - em // 8, foot), 255, pen)
-        cv2.line(canvas, (a, foot - em // 6), (b - em // 4, foot - em // 6), 255, pen)
-    else:
-        cv2.line(canvas, (x, top), (x + em, top), 255, pen)
-        cv2.line(canvas, (b - em // 6, top), (b - em // 6, foot), 255, pen)
-        cv2.ellipse(canvas, ((a + b) // 2, (top + foot) // 2), (em // 4, em // 5), 0, 60, 320, 255, pen)
-
-
 def script_mask(rng: Generator, script: str, height_px: int, glyph_count: int) -> Picture:
     """Coverage mask of a line in a made-up script that has the stroke density of a real one."""
-    return _script_line(script, height_px, glyph_count, int(rng.integers(_LINES_PER_SCRIPT)))
+    return script_line(script, height_px, glyph_count, int(rng.integers(_LINES_PER_SCRIPT)))
 
 
 @lru_cache(maxsize=6000)
-def _script_line(script: str, height_px: int, glyph_count: int, seed: int) -> Picture:
+def script_line(script: str, height_px: int, glyph_count: int, seed: int) -> Picture:
+    """Coverage mask of the line with this seed: the same words for ever."""
     rng = np.random.default_rng((seed, glyph_count))
     if script == "latin":
         words = " ".join(made_up_word(rng) for _ in range(1 if glyph_count < 9 else 2))
         return text_mask(words, height_px, int(rng.integers(0, 1 + max(1, height_px // 12))))
     em = max(7, height_px)
     canvas: Picture = np.zeros((em, em * glyph_count), np.uint8)
+    pen_px = max(1, round(em * rng.uniform(0.08, 0.17)))
     for index in range(glyph_count):
-        _glyph(canvas, index * em, em, script, rng)
-    if rng.random() < 0.5:
-        canvas = cv2.dilate(canvas, np.ones((2, 2), np.uint8))
+        draw_glyph(canvas, index * em, em, script, pen_px, rng)
     return canvas
 
 

@@ -43,8 +43,12 @@ BackKind: TypeAlias = Literal["plain", "pegboard", "mesh", "slatwall", "dark", "
 TagKind: TypeAlias = Literal["paper", "two_tone", "electronic", "promo", "strip_text"]
 GapKind: TypeAlias = Literal["bare", "deep", "pusher", "hook", "tray", "tier"]
 PropKind: TypeAlias = Literal[
-    "poster", "strip", "talker", "card", "cable", "carton", "upright", "floor", "wall", "clutter"
+    "poster", "strip", "talker", "wobbler", "card", "cable", "carton", "upright", "floor", "wall", "clutter"
 ]
+PlateLook: TypeAlias = Literal["pusher", "cardboard", "ready_tray", "crate", "wood", "hook", "clear", "print", "wire"]
+DividerLook: TypeAlias = Literal["plain", "cardboard", "crate", "hook"]
+OccluderKind: TypeAlias = Literal["shopper", "trolley", "basket"]
+HandleSide: TypeAlias = Literal["left", "right", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class PackStyle:
     face_seed: int
     """Chooses the variety: flavour colour, picture, small print."""
     brand_seed: int = 0
-    """Who makes it: emblem, wordmark, inks and arrangement, shared by all its varieties. 0: a maker of this one pack."""
+    """Who makes it: emblem, wordmark, inks and arrangement, shared by all its varieties. 0: made by nobody else."""
     layout: str = ""
     """Artwork family ('' lets the seed choose): see `simulator.picture.faces.LAYOUTS`."""
     tint_seed: int = 0
@@ -150,11 +154,14 @@ class Divider:
     z1_mm: float
     bgr: Colour = (230, 230, 230)
     opacity: float = 0.35
+    look: DividerLook = "plain"
+    base_mm: float = 0.0
+    """How far above the board it begins: a hook's rod hangs high."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plate:
-    """An upright plate facing the camera inside a row: a pusher, a tray's front or back, a card, a hook's end."""
+    """An upright plate facing the camera inside a row: a pusher, a tray's or crate's front, a card, a hook's end."""
 
     row: int
     column: int
@@ -165,7 +172,7 @@ class Plate:
     z_mm: float
     bgr: Colour = (240, 240, 240)
     opacity: float = 1.0
-    look: Literal["pusher", "cardboard", "wood", "hook", "clear", "print", "wire"] = "pusher"
+    look: PlateLook = "pusher"
     seed: int = 0
 
 
@@ -181,6 +188,46 @@ class Prop:
     bgr: Colour = (200, 200, 200)
     opacity: float = 1.0
     in_front: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A glass door before the rows, as on a chiller: frame, handle, reflections of the aisle, mist."""
+
+    x0_mm: float
+    x1_mm: float
+    y0_mm: float
+    y1_mm: float
+    z_mm: float = 30.0
+    frame_mm: float = 45.0
+    frame_bgr: Colour = (60, 60, 60)
+    handle: HandleSide = "right"
+    seed: int = 0
+    reflection: float = 0.35
+    """How bright the aisle is in the glass, 0..1."""
+    condensation: float = 0.0
+    """How much mist is on the glass, 0..1. From about 0.7 it hides what is behind its thickest parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occluder:
+    """A person, trolley or basket between camera and bay, on the floor at (`x_mm`, `z_mm`), z before the front plane."""
+
+    kind: OccluderKind
+    x_mm: float
+    z_mm: float
+    seed: int = 0
+    """Chooses clothes, hair, skin, build, and what is in the trolley."""
+    height_mm: float = 1700.0
+    """Of the person; trolleys and baskets have their own."""
+    floor_mm: float = 0.0
+    turn_deg: float = 0.0
+    """0 faces the shelf, back to the camera; 90 looks along the bay to the right."""
+    reach_mm: PointMm | None = None
+    """Where the right or left hand is, whichever is nearer; None lets the arms hang."""
+    motion_px: float = 0.0
+    """Length of the motion blur."""
+    motion_deg: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +273,12 @@ class Light:
     """Brightness change across the bay, as a fraction from edge to edge."""
     spot_seed: int = 0
     spots: int = 0
+    contact: float = 0.6
+    """How dark the shadows are that packs cast on their board and on what stands behind them, 0..1."""
+    edge_light: float = 0.0
+    """Strip lights under the front edge of every board, 0..1 (1 is a jeweller's)."""
+    colour_bgr: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Tint of the light: (1.1, 1.0, 0.92) is cold, (0.85, 0.97, 1.08) warm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +319,9 @@ class Scene:
     light: Light = field(default_factory=Light)
     look: CameraLook = field(default_factory=CameraLook)
     surround_seed: int = 0
-    hand_seed: int = 0
-    """Non-zero: a shopper's arm or head covers part of the picture."""
+    doors: tuple[Door, ...] = ()
+    occluders: tuple[Occluder, ...] = ()
+    """Painted far ones first, over everything else."""
 
 
 @dataclass(frozen=True, slots=True)
