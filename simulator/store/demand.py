@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.store.luck import luck
-from simulator.store.plan import DemandPlan, Pattern, StorePlan
+from simulator.store.plan import StorePlan
+from simulator.store.trade import DemandPlan, Pattern
 
 HOUR_SHAPE = (
     0.22, 0.12, 0.07, 0.05, 0.06, 0.23, 0.67, 1.29, 1.99, 2.30, 2.18, 1.61,

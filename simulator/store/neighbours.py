@@ -2,7 +2,7 @@
 """Which products people take for one another, and where a pack would fit."""
 
 from simulator.store.demand import Demand
-from simulator.store.plan import BOARD_MM
+from simulator.store.layout import BOARD_MM
 from simulator.store.stage import Spot, Stage
 
 _SQUEEZE = 1.4

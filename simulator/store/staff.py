@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 
 from simulator.scoring.record import Presence
+from simulator.store.layout import BayPlan, ZonePlan
 from simulator.store.neighbours import Neighbours
-from simulator.store.plan import BayPlan, ZonePlan
 from simulator.store.stage import Stage, about, seconds
 from simulator.store.truth import Deed
 

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from simulator.scoring.record import Presence
+from simulator.store.layout import BayPlan, ZonePlan
 from simulator.store.luck import luck
-from simulator.store.plan import BayPlan, StorePlan, ZonePlan
+from simulator.store.plan import StorePlan
 from simulator.store.truth import Deed, Happening
 from simulator.store.world import World
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from simulator.store.demand import Demand
 from simulator.store.neighbours import Neighbours
-from simulator.store.plan import SupplierPlan
 from simulator.store.stage import Stage, about, seconds
+from simulator.store.trade import SupplierPlan
 from simulator.store.truth import Deed
 
 
