@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +16,11 @@ from simulator.errors import ProcessError
 
 _PR_SET_PDEATHSIG = 1
 _LOG_TAIL_CHARACTERS = 1500
+
+
+def utc_now() -> datetime:
+    """The real clock, which the processes live on."""
+    return datetime.now(UTC)
 
 
 def _die_with_parent() -> None:
@@ -26,7 +32,7 @@ class Process:
     """One `facings ...` process (or another program) with its own log file and process group."""
 
     def __init__(
-        self, name: str, arguments: list[str], folder: Path, environment: dict[str, str] | None = None
+        self, name: str, arguments: list[str], folder: Path, environment: Mapping[str, str] | None = None
     ) -> None:
         self.name = name
         self.arguments = arguments
@@ -36,7 +42,9 @@ class Process:
         self._popen: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def facings(cls, name: str, arguments: list[str], folder: Path, environment: dict[str, str] | None = None) -> Self:
+    def facings(
+        cls, name: str, arguments: list[str], folder: Path, environment: Mapping[str, str] | None = None
+    ) -> Self:
         """A process of ours, run by this interpreter."""
         return cls(name, [sys.executable, "-m", "facings", *arguments], folder, environment)
 

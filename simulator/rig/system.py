@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -34,6 +35,12 @@ def free_port() -> int:
     return port
 
 
+def listens(port: int) -> bool:
+    """Whether something on this machine's loopback takes connections on that TCP port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def port_is_free(port: int) -> bool:
     """Whether this machine's loopback has nothing on that TCP port now."""
     with socket.socket() as probe:
@@ -49,6 +56,23 @@ def find_mosquitto() -> str | None:
     return shutil.which("mosquitto") or shutil.which("mosquitto", path=MOSQUITTO_FOLDERS)
 
 
+def usual_broker() -> str:
+    """What a shop would run, where it is installed; else the small one that comes along."""
+    return "mosquitto" if find_mosquitto() else "amqtt"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeHost:
+    """What a node stands on, where that is not simply this machine."""
+
+    broker_port: int | None = None
+    """Where the node finds its broker; absent: the hub's."""
+    keepalive_s: int | None = None
+    prefix: Sequence[str] = ()
+    """Written before its command, such as to enter another mount namespace."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class CameraPlan:
     """One camera of a node: what it looks at, and further keys of its section in node.toml."""
@@ -62,7 +86,8 @@ class CameraPlan:
 class TrueSystem:
     """Starts and stops the processes. As a context manager it leaves nothing running.
 
-    `broker` is `embedded` (amqtt inside the hub), `amqtt` (the same in a process of its own) or `mosquitto`.
+    `broker` is `embedded` (amqtt inside the hub), `amqtt` (the same in a process of its own) or `mosquitto`. `judge` is
+    the section of that name in the hub's file.
     """
 
     def __init__(
@@ -72,6 +97,7 @@ class TrueSystem:
         broker: str = "embedded",
         database_url: str | None = None,
         hub_options: str = "",
+        judge: Mapping[str, Any] | None = None,
         hub_port: int | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -89,27 +115,36 @@ class TrueSystem:
                     "database_url": self.database_url,
                     "listen_port": self.hub_port,
                     "broker": {"embedded": broker == "embedded", "port": self.broker_port},
+                    **({"judge": judge} if judge else {}),
                 }
             )
             + hub_options
         )
-        self.broker = self._broker_process() if broker != "embedded" else None
+        self.broker = self._broker_process("broker", self.broker_port) if broker != "embedded" else None
         self.hub = Process.facings("hub", ["hub", "run", "--config", str(self._hub_config)], folder)
         self.nodes: dict[str, Process] = {}
         self.client = httpx.Client(base_url=self.hub_url, timeout=10.0)
 
-    def _broker_process(self) -> Process:
-        if self.broker_kind == "amqtt":
-            return Process.facings("broker", ["broker", "run", "--port", str(self.broker_port)], self.folder)
+    def _broker_process(self, name: str, port: int) -> Process:
+        if self.broker_kind != "mosquitto":
+            return Process.facings(name, ["broker", "run", "--port", str(port)], self.folder)
         program = find_mosquitto()
         if program is None:
             raise ProcessError("mosquitto is not installed; call: sudo apt-get install mosquitto")
-        config = self.folder / "mosquitto.conf"
+        config = self.folder / f"{name}.conf"
         config.write_text(
-            f"listener {self.broker_port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
-            f"persistence_location {self.folder}/\nautosave_interval 1\n" + ("user root\n" if os.geteuid() == 0 else "")
+            f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
+            f"persistence_location {self.folder}/\npersistence_file {name}.db\nautosave_interval 1\n"
+            + ("user root\n" if os.geteuid() == 0 else "")
         )
-        return Process("broker", [program, "-c", str(config)], self.folder)
+        return Process(name, [program, "-c", str(config)], self.folder)
+
+    def start_other_broker(self, name: str) -> tuple[Process, int]:
+        """Start one more broker and wait until it listens; its process and its port."""
+        port = free_port()
+        process = self.group.start(self._broker_process(name, port))
+        wait_until(lambda: listens(port), f"broker {name}", START_PATIENCE_S, self.group)
+        return process, port
 
     def __enter__(self) -> Self:
         return self
@@ -153,14 +188,20 @@ class TrueSystem:
             headers = {"Content-Type": "text/csv"}
             self.client.post("/api/v1/books", content=books_csv, headers=headers).raise_for_status()
 
-    def add_node(self, node_id: str, cameras: list[CameraPlan], **settings: Any) -> Process:
+    def add_node(
+        self, node_id: str, cameras: list[CameraPlan], *, host: NodeHost | None = None, **settings: Any
+    ) -> Process:
         """Write the node's files and start it."""
-        config = self.write_node(node_id, cameras, **settings)
-        process = Process.facings(node_id, ["edge", "run", "--config", str(config)], self.folder)
+        host = host or NodeHost()
+        config = self.write_node(node_id, cameras, host=host, **settings)
+        process = Process.facings(node_id, ["edge", "run", "--config", str(config)], self.folder, host.environment)
+        process.arguments[:0] = host.prefix
         self.nodes[node_id] = process
         return self.group.start(process)
 
-    def write_node(self, node_id: str, cameras: list[CameraPlan], **settings: Any) -> Path:
+    def write_node(
+        self, node_id: str, cameras: list[CameraPlan], *, host: NodeHost | None = None, **settings: Any
+    ) -> Path:
         """Write node.toml and calibrations; the file's path."""
         sections = []
         for camera in cameras:
@@ -170,14 +211,12 @@ class TrueSystem:
                 path.write_text(camera.calibration.to_json())
                 section["calibration_file"] = str(path)
             sections.append("[[cameras]]\n" + _toml(section))
-        head = _toml(
-            {
-                "node_id": node_id,
-                "state_dir": str(self.state_folder(node_id)),
-                **settings,
-                "broker": {"host": "127.0.0.1", "port": self.broker_port},
-            }
-        )
+        host = host or NodeHost()
+        broker = {"host": "127.0.0.1", "port": host.broker_port or self.broker_port}
+        if host.keepalive_s is not None:
+            broker["keepalive_s"] = host.keepalive_s
+        state_dir = str(self.state_folder(node_id))
+        head = _toml({"node_id": node_id, "state_dir": state_dir, **settings, "broker": broker})
         config = self.folder / f"{node_id}.toml"
         config.write_text(head + "".join(sections))
         return config
@@ -193,8 +232,16 @@ class TrueSystem:
         return answer.json()
 
 
-def _toml(table: dict[str, Any]) -> str:
-    """Strings, numbers, booleans and one level of sections; JSON's spelling of these is TOML's."""
-    plain = [f"{key} = {json.dumps(value)}\n" for key, value in table.items() if not isinstance(value, dict)]
-    sections = [f"[{key}]\n{_toml(value)}" for key, value in table.items() if isinstance(value, dict)]
+def _toml(table: Mapping[str, Any], prefix: str = "") -> str:
+    """Strings, numbers, booleans and sections; JSON's spelling of these is TOML's. What is None is left out."""
+    plain = [
+        f"{key} = {json.dumps(value)}\n"
+        for key, value in table.items()
+        if not isinstance(value, Mapping) and value is not None
+    ]
+    sections = [
+        f"[{prefix}{key}]\n{_toml(value, f'{prefix}{key}.')}"
+        for key, value in table.items()
+        if isinstance(value, Mapping)
+    ]
     return "".join(plain + sections)
