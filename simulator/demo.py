@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""`facings demo`: a small store on this machine, watched by true nodes and judged by a true hub.
+"""`facings demo`: a small store on this machine, watched by true nodes, judged by a true hub, and yours to fool.
 
-The store, its shoppers and its cameras live in this process; the hub (with an embedded broker) and one node per bay
-run in processes of their own and know nothing of being in a demo.
+The store, its shoppers, its cameras and the visitor's panel live in this process; the hub (with an embedded broker) and
+one node per bay run in processes of their own and know nothing of being in a demo.
 """
 
 import json
@@ -12,25 +12,31 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
-import numpy as np
 import typer
 from rich.console import Console
 
-from simulator.cameras.bay_view import calibration_of, scene_of
-from simulator.cameras.shelf_camera import CameraFault, CameraServer, ShelfCamera
+from simulator.cameras.bay_view import calibration_of
+from simulator.cameras.shelf_camera import CameraServer
 from simulator.demo_record import DemoRecord
 from simulator.errors import SimulatorError
+from simulator.panel.app import PanelServer, create_panel
+from simulator.panel.clock import StoreClock, utc_now
+from simulator.panel.showing import HubSays, Window
+from simulator.panel.store import DemoStore
+from simulator.panel.wishes import Wishes, WishRefused, answer
+from simulator.rig.scenario import SCENARIOS_FOLDER, load_scenario
 from simulator.rig.system import CameraPlan, TrueSystem, free_port, port_is_free
-from simulator.store.plan import STORES_FOLDER, Act, StorePlan, load_store_plan
-from simulator.store.script import ScriptHappening, ScriptLife
-from simulator.store.world import BookLine, World
+from simulator.store.books import BookLine
 
+DEFAULT_PANEL_PORT = 8361
 DEFAULT_HUB_PORT = 8360
+COUNTS_PATIENCE_S = 120.0
+STEP_S = 0.4
 
 # A demo has a minute, a shop has a day: the same judgement with shorter patience.
 HUB_OPTIONS = """
@@ -52,7 +58,6 @@ NODE_SETTINGS: dict[str, Any] = {
     "evidence": True,
     "evidence_interval_s": 10.0,
 }
-_FAULT_OF = {Act.COVER: CameraFault.COVERED, Act.FREEZE: CameraFault.FROZEN, Act.UNCOVER: None, Act.THAW: None}
 
 
 def demo_command(
@@ -63,15 +68,18 @@ def demo_command(
     ] = None,
     seed: Annotated[int, typer.Option(help="Chooses the shoppers' luck.")] = 1,
     port: Annotated[
-        int | None, typer.Option(help="Port of the page; 8360 or, if taken, a free one; 0 for any.")
+        int | None, typer.Option(help="Port of the store's page; 8361 or, if taken, a free one; 0 for any.")
     ] = None,
-    store: Annotated[Path, typer.Option(help="Store file.", exists=True)] = STORES_FOLDER / "corner.toml",
+    scenario: Annotated[
+        Path, typer.Option(help="Scenario file: which store, and what happens in it.", exists=True)
+    ] = SCENARIOS_FOLDER / "demo.toml",
 ) -> None:
-    """Run a small store: cameras, nodes, hub, and a shopper who empties the shelves."""
+    """Run a small store: cameras, nodes, hub, shoppers, and a page on which you may fool the system."""
     console = Console(highlight=False, soft_wrap=True)
     try:
         with _stop_signals() as stop, tempfile.TemporaryDirectory(prefix="facings-demo-") as folder:
-            record = Demo(load_store_plan(store), Path(folder), seed, port, console).run(duration, stop)
+            store = DemoStore(load_scenario(scenario), seed)
+            record = Demo(store, Path(folder), seed, port, console).run(duration, stop)
     except (SimulatorError, httpx.HTTPError) as error:
         console.print(f"facings demo: {error}", markup=False)
         raise typer.Exit(1) from error
@@ -92,39 +100,64 @@ def _stop_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+def _movement(line: BookLine, occurred_at: datetime) -> dict[str, Any]:
+    return {
+        "sku": line.sku,
+        "kind": line.kind,
+        "units": abs(line.units) if line.kind == "sale" else line.units,
+        "occurred_at": occurred_at.isoformat(),
+        "reference": line.reference,
+    }
+
+
+def _port(wanted: int | None, usual: int) -> int:
+    return wanted or (usual if wanted is None and port_is_free(usual) else free_port())
+
+
 class Demo:
     """One run of the store."""
 
-    def __init__(self, plan: StorePlan, folder: Path, seed: int, port: int | None, console: Console) -> None:
-        self._plan = plan
+    def __init__(self, store: DemoStore, folder: Path, seed: int, port: int | None, console: Console) -> None:
+        self._store = store
         self._folder = folder
-        self._seed = seed
         self._console = console
-        self._hub_port = port or (DEFAULT_HUB_PORT if port is None and port_is_free(DEFAULT_HUB_PORT) else free_port())
+        self._panel_port = _port(port, DEFAULT_PANEL_PORT)
+        self._hub_port = _port(port and 0, DEFAULT_HUB_PORT)
         self._began_s = time.monotonic()
-        rng = np.random.default_rng(seed)
-        self._world = World(plan, datetime.now(UTC), rng)
-        self._life = ScriptLife(plan, self._world, rng)
         self._booked_count = 0
-        self.record = DemoRecord(store_id=plan.store_id, seed=seed)
+        self._wishes = Wishes()
+        self._says = HubSays()
+        self._window = Window(store)
+        self._shown: dict[str, Any] = {}
+        self.record = DemoRecord(store_id=store.plan.store_id, seed=seed)
 
     def run(self, duration_s: float | None, stop: threading.Event) -> DemoRecord:
         """Open the shop, live in it until told to stop, and account for it."""
         self._say("Drawing the shelves and starting hub and nodes ...")
-        cameras = {
-            bay.camera_id: ShelfCamera(bay.camera_id, scene_of(bay, self._world), self._seed) for bay in self._plan.bays
-        }
+        store = self._store
+        store.set_up_cameras()
+        panel = create_panel(lambda: self._shown, self._wishes, lambda camera_id: store.cameras[camera_id].frame_jpeg())
         with (
-            CameraServer(cameras) as server,
+            CameraServer(store.cameras) as server,
             TrueSystem(self._folder, hub_options=HUB_OPTIONS, hub_port=self._hub_port) as system,
         ):
             system.start_hub()
-            system.bring_in([calibration_of(bay) for bay in self._plan.bays], self._opening_books())
-            self._start_nodes(system, server)
-            self.record.page_after_s = self._elapsed_s()
-            self._console.print(f"\n  The store is open: [bold cyan]{system.hub_url}[/]   (Ctrl-C closes it)\n")
-            self._wait_for_counts(system, stop)
-            self._live(system, cameras, duration_s, stop)
+            system.bring_in([calibration_of(bay) for bay in store.plan.bays], self._opening_books())
+            for bay in store.plan.bays:
+                camera = CameraPlan(bay.camera_id, server.snapshot_url(bay.camera_id), calibration_of(bay))
+                system.add_node(bay.node_id, [camera], **NODE_SETTINGS)
+            store.plug_in(system)
+            clock = StoreClock(real_at=utc_now(), world_at=store.opened_at, speed=0.0)
+            self._show(clock, system)
+            with PanelServer(panel, self._panel_port) as page:
+                self.record.page_after_s = self._elapsed_s()
+                self._console.print(
+                    f"\n  The store is open: [bold cyan]{page.url}[/]   touch a shelf, a camera or a plug"
+                    f"\n  What a manager sees: [bold cyan]{system.hub_url}[/]   (Ctrl-C closes both)\n"
+                )
+                self._wait_for_counts(clock, system, stop)
+                clock.set_speed(store.scenario.speed, real_at=utc_now())
+                self._live(clock, system, duration_s, stop)
             self._say("Closing ...")
             self._account(system)
         self._summary()
@@ -138,77 +171,75 @@ class Demo:
         self._console.print(f"[dim]{self._elapsed_s():6.1f} s[/]  {styled}")
 
     def _opening_books(self) -> str:
-        lines = self._world.books
+        lines = self._store.world.books
         self._booked_count = len(lines)
-        rows = [
-            f"{line.sku},{line.kind},{line.units},{line.occurred_at.isoformat()},{line.reference}" for line in lines
-        ]
+        now = utc_now().isoformat()
+        rows = [f"{line.sku},{line.kind},{line.units},{now},{line.reference}" for line in lines]
         return "sku,kind,units,occurred_at,reference\n" + "\n".join(rows) + "\n"
 
-    def _start_nodes(self, system: TrueSystem, server: CameraServer) -> None:
-        for bay in self._plan.bays:
-            camera = CameraPlan(bay.camera_id, server.snapshot_url(bay.camera_id), calibration_of(bay))
-            system.add_node(bay.node_id, [camera], **NODE_SETTINGS)
-
-    def _wait_for_counts(self, system: TrueSystem, stop: threading.Event) -> None:
-        """The script begins when every zone has been counted once, however slow the machine is."""
-        zones_count = len(self._plan.zones())
+    def _wait_for_counts(self, clock: StoreClock, system: TrueSystem, stop: threading.Event) -> None:
+        """The day begins when every zone has been counted once, however slow the machine is."""
+        zones_count = len(self._store.plan.zones())
         while not stop.is_set():
-            system.group.check()
-            seen = [zone for zone in _zones(system) if zone["state"] == "seen"]
-            if len(seen) == zones_count:
+            self._store.check(system)
+            self._ask_hub(system)
+            self._show(clock, system)
+            seen_count = sum(1 for zone in self._says.zones.values() if zone["state"] == "seen")
+            if seen_count == zones_count:
                 self.record.counts_after_s = self._elapsed_s()
                 self._say(f"All {zones_count} zones are counted.", "green")
                 return
-            if self._elapsed_s() > 120:  # noqa: PLR2004 - then the demo goes on with what it has
-                self._say(f"Only {len(seen)} of {zones_count} zones are counted so far; going on.", "yellow")
+            if self._elapsed_s() > COUNTS_PATIENCE_S:
+                self._say(f"Only {seen_count} of {zones_count} zones are counted so far; going on.", "yellow")
                 return
-            stop.wait(0.5)
+            stop.wait(STEP_S)
 
-    def _live(
-        self, system: TrueSystem, cameras: dict[str, ShelfCamera], duration_s: float | None, stop: threading.Event
-    ) -> None:
+    def _live(self, clock: StoreClock, system: TrueSystem, duration_s: float | None, stop: threading.Event) -> None:
         opened_s = time.monotonic()
-        while not stop.is_set():
-            now_s = time.monotonic() - opened_s
-            if duration_s is not None and now_s > duration_s:
-                return
-            system.group.check()
-            happened = self._life.step(now_s, datetime.now(UTC))
-            for happening in happened:
-                self._show(happening, cameras)
-            self._post_till(system)
-            self._tell_alerts(system)
-            stop.wait(0.5)
+        while not stop.is_set() and (duration_s is None or time.monotonic() - opened_s <= duration_s):
+            self._store.check(system)
+            now = clock.world_at(utc_now())
+            happened = self._store.advance(now)
+            for asked in iter(self._wishes.next, None):
+                try:
+                    words = self._store.grant(asked.wish, clock)
+                except WishRefused as refused:
+                    answer(asked, str(refused), refused=True)
+                    continue
+                answer(asked, words)
+                happened.append((now, words))
+            for at, words in happened:
+                self._say(f"store    {words}")
+                self.record.happenings.append({"after_s": self._elapsed_s(), "at": at.isoformat(), "words": words})
+            self._store.refresh_cameras(clock.world_at(utc_now()))
+            self._post_till(clock, system)
+            self._ask_hub(system)
+            self._tell_alerts()
+            self._show(clock, system)
+            stop.wait(STEP_S)
 
-    def _show(self, happening: ScriptHappening, cameras: dict[str, ShelfCamera]) -> None:
-        self._say(f"store    {happening.words}")
-        self.record.happenings.append({"after_s": self._elapsed_s(), "words": happening.words})
-        if happening.camera_id is not None and happening.act is not None:
-            cameras[happening.camera_id].set_fault(_FAULT_OF[happening.act])
-            return
-        for bay in self._plan.bays:
-            if any(zone.zone_id == happening.zone_id for row in bay.rows for zone in row.zones):
-                cameras[bay.camera_id].show(scene_of(bay, self._world))
-
-    def _post_till(self, system: TrueSystem) -> None:
-        """Book what went over the till since the last call; kept for the next call when the hub does not answer."""
-        fresh = self._world.books[self._booked_count :]
+    def _post_till(self, clock: StoreClock, system: TrueSystem) -> None:
+        """Book what was written since the last call; kept for the next call when the hub does not answer."""
+        fresh = self._store.world.books[self._booked_count :]
         if not fresh:
             return
+        rows = [_movement(line, clock.real_at(line.occurred_at)) for line in fresh]
         try:
-            system.client.post("/api/v1/movements", json=[_movement(line) for line in fresh]).raise_for_status()
-        except httpx.HTTPError as error:
-            self._say(f"till     the hub does not take it ({error}); trying again", "yellow")
-            return
+            system.client.post("/api/v1/movements", json=rows).raise_for_status()
+        except httpx.HTTPError:
+            return  # the panel says that the hub does not answer
         self._booked_count += len(fresh)
 
-    def _tell_alerts(self, system: TrueSystem) -> None:
+    def _ask_hub(self, system: TrueSystem) -> None:
         try:
-            alerts = system.read("alerts?limit=1000")
+            shelves, alerts = system.read("shelves"), system.read("alerts?limit=200")
         except httpx.HTTPError:
-            return  # a busy machine: the next call tells
-        for alert in reversed(alerts):
+            self._says = self._says.silent()
+            return
+        self._says = HubSays.of(shelves, alerts)
+
+    def _tell_alerts(self) -> None:
+        for alert in reversed(self._says.alerts):
             match self.record.take(alert, self._elapsed_s()):
                 case "opened":
                     self._say(f"ALERT    {alert['headline']}", "bold red")
@@ -217,14 +248,19 @@ class Demo:
                 case _:
                     continue
 
+    def _show(self, clock: StoreClock, system: TrueSystem) -> None:
+        """Lay out what the panel shows; swapped as a whole, so the page never reads half of it."""
+        happenings = self.record.happenings
+        self._shown = self._window.look(clock, self._says, happenings, hub_url=system.hub_url, now=utc_now())
+
     def _account(self, system: TrueSystem) -> None:
-        seen = {zone["zone_id"]: zone for zone in _zones(system)}
-        for _, zone in self._plan.zones():
-            sight = seen.get(zone.zone_id, {})
+        self._ask_hub(system)
+        for _, zone in self._store.plan.zones():
+            sight = self._says.zones.get(zone.zone_id, {})
             self.record.zones.append(
                 {
                     "zone_id": zone.zone_id,
-                    "true_facings": self._world.facings_count(zone.zone_id),
+                    "true_facings": self._store.world.front_packs_count(zone.zone_id),
                     "seen_facings": sight.get("facings_count"),
                     "state": sight.get("state"),
                 }
@@ -240,18 +276,3 @@ class Demo:
             f"{len(record.alerts)} alerts, {record.reports_count} reports in the ledger, {record.missing_count} lost; "
             f"{right} of {len(record.zones)} zones counted exactly at the end. Nothing is left running."
         )
-
-
-def _movement(line: BookLine) -> dict[str, Any]:
-    return {
-        "sku": line.sku,
-        "kind": line.kind,
-        "units": abs(line.units) if line.kind == "sale" else line.units,
-        "occurred_at": line.occurred_at.isoformat(),
-        "reference": line.reference,
-    }
-
-
-def _zones(system: TrueSystem) -> list[dict[str, Any]]:
-    zones: list[dict[str, Any]] = [zone for shelf in system.read("shelves")["shelves"] for zone in shelf["zones"]]
-    return zones

@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-from simulator.panel.wishes import Wish, WishRefused, Wishes
+from simulator.panel.wishes import Wish, Wishes, WishRefused
 
 _PAGE_FOLDER = Path(__file__).parent / "page"
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""World time that a visitor may hurry, slow down or stop. Pure: real instants go in, world instants come out, and back."""
+"""World time that a visitor may hurry, slow down or stop: real instants in, world instants out, and back."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,3 @@ def utc_now() -> datetime:
 def clock_words(at: datetime) -> str:
     """Like `Mon 08:42:07`."""
     return f"{at:%a %H:%M:%S}"
-
-
-HALF_A_SECOND = timedelta(seconds=0.5)

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The store of the demo behind its panel: world, people, cameras and plugs, and what becomes of a visitor's wishes."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from simulator.cameras.bay_view import scene_of
+from simulator.cameras.faults import CameraFault
+from simulator.cameras.moment import Moment, moment_of
+from simulator.cameras.shelf_camera import ShelfCamera
+from simulator.errors import SimulatorError
+from simulator.panel.clock import StoreClock, utc_now
+from simulator.panel.wishes import Wish, WishRefused
+from simulator.rig.processes import Process
+from simulator.rig.scenario import ACTS_AT_A_CAMERA, Act, Scenario, ScenarioEvent
+from simulator.rig.system import TrueSystem
+from simulator.scoring.record import Presence
+from simulator.store.life import Life
+from simulator.store.plan import STORES_FOLDER, BayPlan, load_store_plan
+from simulator.store.world import World
+
+HUB = "hub"
+VISIT = timedelta(seconds=25)
+"""Real time for which a visitor who stands before a bay stays there."""
+
+_FAULT_WORDS = {
+    Act.COVER: "something hangs before camera",
+    Act.BLACK: "the picture is black at camera",
+    Act.FREEZE: "a picture freezes at camera",
+    Act.DEFOCUS: "somebody turns the lens of camera",
+    Act.BUMP: "somebody bumps into camera",
+    Act.HALF_FRAMES: "half of each picture is lost at camera",
+    Act.STALL: "nothing more comes from camera",
+    Act.SLOW: "the network grows slow at camera",
+    Act.LOSE: "the cable is out of camera",
+}
+
+
+class DemoStore:
+    """Owned by one thread. Instants are world time unless they say otherwise."""
+
+    def __init__(self, scenario: Scenario, seed: int) -> None:
+        self.scenario = scenario
+        self.plan = load_store_plan(STORES_FOLDER / f"{scenario.store}.toml").with_habits(scenario.habits)
+        self.opened_at = datetime.combine(scenario.begins_on, scenario.begins_at, UTC)
+        self.world = World(self.plan, self.opened_at, np.random.default_rng(seed))
+        self.life = Life(self.plan, self.world, seed)
+        self._seed = seed
+        self.cameras: dict[str, ShelfCamera] = {}
+        self._bay_of_zone = {zone.zone_id: bay for bay, zone in self.plan.zones()}
+        self._bay_of_camera = {bay.camera_id: bay for bay in self.plan.bays}
+        self._plugs: dict[str, Process] = {}
+        self._off: set[str] = set()
+        self._faults: dict[str, list[Act]] = {bay.camera_id: [] for bay in self.plan.bays}
+        self._visitors: list[Presence] = []
+        self._todo = self._scripted()
+
+    def _scripted(self) -> list[tuple[datetime, ScenarioEvent]]:
+        """The scenario's events in order, and for each that does not last for ever, its end."""
+        todo = []
+        for event in self.scenario.events:
+            at = self.opened_at + event.at
+            todo.append((at, event))
+            if event.lasting is not None:
+                todo.append((at + event.lasting, event.model_copy(update={"act": Act.MEND})))
+        return sorted(todo, key=lambda one: one[0])
+
+    def set_up_cameras(self) -> None:
+        """Draw every bay as it is at opening."""
+        for bay in self.plan.bays:
+            scene = scene_of(bay, self.world, self._moment(bay, self.opened_at))
+            self.cameras[bay.camera_id] = ShelfCamera(bay.camera_id, scene, self._seed)
+
+    def plug_in(self, system: TrueSystem) -> None:
+        """From now on these processes may be cut off."""
+        self._plugs = {HUB: system.hub, **system.nodes}
+
+    def check(self, system: TrueSystem) -> None:
+        """Raise ProcessError when a process ended that nobody cut off."""
+        off = {id(self._plugs[target]) for target in self._off}
+        for process in system.group.processes:
+            if id(process) not in off:
+                process.check()
+
+    def plugs(self) -> list[tuple[str, str, bool]]:
+        """Target, name for people, and whether it has power."""
+        return [
+            (target, "the hub" if target == HUB else f"node {target}", target not in self._off)
+            for target in self._plugs
+        ]
+
+    def troubles_of(self, bay: BayPlan, now: datetime) -> list[str]:
+        """What is wrong with the bay's camera now, in words."""
+        words = [str(fault.value).replace("_", " ") for fault in self._faults[bay.camera_id]]
+        if bay.node_id in self._off:
+            words.append("its node has no power")
+        if self._moment(bay, now).presences:
+            words.append("somebody stands before it")
+        return words
+
+    def advance(self, now: datetime) -> list[tuple[datetime, str]]:
+        """Let the store live up to `now`; what happened, in words."""
+        happened = []
+        while self._todo and self._todo[0][0] <= now:
+            at, event = self._todo.pop(0)
+            happened += [(one.at, one.words) for one in self.life.advance(at)]
+            happened.append((at, self._play(event, at)))
+        return happened + [(one.at, one.words) for one in self.life.advance(now)]
+
+    def refresh_cameras(self, now: datetime) -> None:
+        """Put before each camera what it would see now; a camera draws only what changed."""
+        for bay in self.plan.bays:
+            self.cameras[bay.camera_id].show(scene_of(bay, self.world, self._moment(bay, now)))
+
+    def _moment(self, bay: BayPlan, now: datetime) -> Moment:
+        everybody = sorted([*self.life.presences, *self._visitors], key=lambda one: one.since_at)
+        return moment_of(self.plan, bay, now, everybody, seed=self._seed)
+
+    def grant(self, wish: Wish, clock: StoreClock) -> str:
+        """Do what the visitor asked for; what came of it, in words. Raises WishRefused."""
+        now = clock.world_at(utc_now())
+        if wish.act == "speed":
+            clock.set_speed(wish.speed or 0.0, real_at=utc_now())
+            return (
+                f"the store now runs at {wish.speed:g} times the real speed" if wish.speed else "the store stands still"
+            )
+        if wish.act == "stand":
+            return self._stand(wish.target, clock, now)
+        if wish.act is Act.POWER_CUT or (wish.act is Act.MEND and wish.target in self._plugs):
+            return self._power(wish)
+        event = ScenarioEvent(at=timedelta(0), **wish.model_dump(exclude={"speed"}, exclude_none=True))
+        return self._play(event, now)
+
+    def _stand(self, bay_id: str, clock: StoreClock, now: datetime) -> str:
+        bay = next((bay for bay in self.plan.bays if bay.bay_id == bay_id), None)
+        if bay is None:
+            raise WishRefused(f"there is no bay {bay_id}")
+        until_at = now + VISIT * max(clock.speed, 1.0)
+        self._visitors.append(Presence(bay_id, "shopper", bay.width_mm * 0.45, now, until_at, len(self._visitors)))
+        return f"you stand before {bay.name} for {VISIT.total_seconds():g} seconds"
+
+    def _power(self, wish: Wish) -> str:
+        process = self._plugs.get(wish.target)
+        if process is None:
+            raise WishRefused(f"nothing here is called {wish.target}; there are {', '.join(self._plugs)}")
+        if wish.act is Act.POWER_CUT and wish.target not in self._off:
+            self._off.add(wish.target)
+            process.kill()
+            return f"the power of {wish.target} is cut"
+        if wish.act is Act.MEND and wish.target in self._off:
+            process.start()
+            self._off.discard(wish.target)
+            return f"{wish.target} has power again"
+        raise WishRefused(f"{wish.target} is so already")
+
+    def _play(self, event: ScenarioEvent, now: datetime) -> str:
+        if event.act in ACTS_AT_A_CAMERA:
+            return self._fault(event)
+        try:
+            return self.life.do(event, now).words
+        except (KeyError, SimulatorError) as error:
+            raise WishRefused(str(error)) from error
+
+    def _fault(self, event: ScenarioEvent) -> str:
+        camera = self.cameras.get(event.target)
+        if camera is None:
+            raise WishRefused(f"no camera is called {event.target}")
+        faults = self._faults[event.target]
+        if event.act is Act.MEND:
+            faults.clear()
+            camera.set_fault(None)
+            return f"camera {event.target} is as it was"
+        faults.append(event.act)
+        camera.set_fault(CameraFault(event.act.value), degrees=event.degrees)
+        return f"{_FAULT_WORDS[event.act]} {event.target}"
