@@ -1,177 +1,216 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A rendered bay as a network camera: HTTP snapshot and MJPEG, with faults on demand.
+"""A rendered bay as a camera: what stands before it, what is wrong with it, and the frame that it sends now.
 
-A node under test is unmodified: it fetches `http://HOST:PORT/CAMERA_ID/snapshot.jpg` or `/CAMERA_ID/stream.mjpg`.
-Every frame carries its own sensor noise, as a real sensor's does; a frozen camera repeats one frame to the byte.
+Every frame carries its own sensor noise, as a real sensor's does; a frozen camera repeats one frame to the byte. The
+shelf is painted in a thread of its own whenever it changed, so whoever asks for a frame never waits for a painter.
 """
 
+import os
 import threading
-import time
-from enum import StrEnum
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.picture.render import render_scene
+from simulator.cameras.camera_server import CameraServer
+from simulator.cameras.faults import CameraFault, Faults, darkened, defocused, half_frame, is_cut_off
+from simulator.cameras.layout import seed_of
+from simulator.cameras.moment import Moment
+from simulator.cameras.mounts import bumped
+from simulator.cameras.painting import Painting
+from simulator.cameras.sensor import Sensor, stamped
+from simulator.errors import CameraError
 from simulator.picture.scene import Scene
+
+__all__ = ["CameraFault", "CameraServer", "ShelfCamera"]
 
 BgrPicture = NDArray[np.uint8]
 
-NOISE_SIGMA = 2.0
-"""Grey levels; a small sensor indoors."""
 JPEG_QUALITY = 88
-STREAM_FPS = 5.0
-_BOUNDARY = "frame"
-_NOISE_FIELDS_COUNT = 8
 
-
-class CameraFault(StrEnum):
-    """What can be wrong with a camera."""
-
-    COVERED = "covered"
-    FROZEN = "frozen"
-    DEFOCUSED = "defocused"
-    LOST = "lost"
+_PAINTERS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 2) - 1))
+"""Painting takes a whole core; at least one is left for those who send and look."""
 
 
 class ShelfCamera:
-    """One simulated camera. `show` changes what stands before it; `frame_jpeg` is what it sends now. Thread-safe."""
+    """One simulated camera. Thread-safe.
 
-    def __init__(self, camera_id: str, scene: Scene, seed: int) -> None:
+    `show` says what stands before it, `set_fault` and `mend` what is wrong with it. `frame_jpeg` is what it sends now;
+    `frame_bgr` the same for callers in this process that need equal pixels for equal moments. With `burns_in_clock`
+    each picture bears the camera's own clock.
+    """
+
+    def __init__(
+        self,
+        camera_id: str,
+        scene: Scene,
+        seed: int,
+        *,
+        moment: Moment | None = None,
+        jpeg_quality: int = JPEG_QUALITY,
+        burns_in_clock: bool = False,
+    ) -> None:
         self.camera_id = camera_id
-        self._seed = seed
-        self._lock = threading.Lock()
-        self._fault: CameraFault | None = None
+        self._seed = seed_of("camera", camera_id) ^ seed
+        self._jpeg_quality = jpeg_quality
+        self._burns_in_clock = burns_in_clock
+        self._changed = threading.Condition()
+        self._scene = scene
+        self._moment = moment or Moment(at=datetime.now(UTC))
+        self._faults = Faults()
+        self._turn = 0
+        self._painting = Painting()
+        self._wanted = self._painted = self._aimed()
+        self._picture = self._painting.picture(self._painted)
+        self._is_painting = False
+        self._painter_error: Exception | None = None
+        self._sensing = threading.Lock()
+        self._sensor = Sensor(scene.view.image_wh_px, self._seed)
+        self._blurred: tuple[BgrPicture, BgrPicture] | None = None
+        self._frozen: BgrPicture | None = None
         self._frozen_jpeg: bytes | None = None
-        self._noise_turn = 0
-        height_px, width_px = scene.view.image_wh_px[1], scene.view.image_wh_px[0]
-        rng = np.random.default_rng(seed)
-        shape = (_NOISE_FIELDS_COUNT, height_px, width_px, 3)
-        self._noise = np.rint(rng.normal(0, NOISE_SIGMA, shape)).astype(np.int8)
-        self._picture = self._render(scene)
 
-    def _render(self, scene: Scene) -> BgrPicture:
-        # The same generator each time: the furniture must not change its look because a can was sold.
-        picture: BgrPicture = render_scene(scene, np.random.default_rng(self._seed)).image_bgr
-        return picture
+    @property
+    def faults(self) -> Faults:
+        """All that is wrong with it now."""
+        with self._changed:
+            return self._faults
 
-    def show(self, scene: Scene) -> None:
-        """Put another scene before the camera."""
-        picture = self._render(scene)
-        with self._lock:
-            self._picture = picture
+    def show(self, scene: Scene, moment: Moment | None = None) -> None:
+        """Put another scene before the camera; returns at once, painted soon. Without a moment the light stays.
 
-    def set_fault(self, fault: CameraFault | None) -> None:
-        """Break the camera, or mend it."""
-        frozen_jpeg = self.frame_jpeg() if fault is CameraFault.FROZEN else None
-        with self._lock:
-            self._fault, self._frozen_jpeg = fault, frozen_jpeg
+        Cheap when nothing changed, so it may be called as often as wanted.
+        """
+        with self._changed:
+            self._scene = scene
+            self._moment = moment or self._moment
+            self._have_painted()
+
+    def settle(self) -> None:
+        """Wait until what was shown last is painted. Raises CameraError when it cannot be."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_painting)
+            if self._painter_error is not None:
+                raise CameraError(f"camera {self.camera_id}: the scene cannot be painted") from self._painter_error
+
+    def set_fault(
+        self, fault: CameraFault | None, *, degrees: float | None = None, shift_s: float | None = None
+    ) -> None:
+        """Break the camera in one more way; None mends all."""
+        if fault is None:
+            self.mend()
+            return
+        if fault is CameraFault.FROZEN and fault not in self.faults:
+            frozen = self._live(self._next_turn(), self._current_moment())
+            jpeg = self._encoded(frozen)
+            with self._changed:
+                self._frozen, self._frozen_jpeg = frozen, jpeg
+        with self._changed:
+            self._faults = self._faults.beset(fault, degrees=degrees, shift_s=shift_s)
+            self._have_painted()
+
+    def mend(self, fault: CameraFault | None = None) -> None:
+        """End one fault, or all."""
+        with self._changed:
+            self._faults = self._faults.mended(fault)
+            if CameraFault.FROZEN not in self._faults:
+                self._frozen = self._frozen_jpeg = None
+            self._have_painted()
 
     def frame_jpeg(self) -> bytes | None:
-        """The next frame as JPEG; None when the camera is lost."""
-        with self._lock:
-            fault, picture, frozen_jpeg = self._fault, self._picture, self._frozen_jpeg
-            self._noise_turn += 1
-            turn = self._noise_turn
-        if fault is CameraFault.LOST:
+        """The next frame as the bytes of a JPEG, damaged where that is the fault; None when the camera is lost."""
+        with self._changed:
+            faults, jpeg = self._faults, self._frozen_jpeg
+        if CameraFault.LOST in faults:
             return None
-        if frozen_jpeg is not None:
-            return frozen_jpeg
-        if fault is CameraFault.COVERED:
-            picture = np.full_like(picture, 6)
-        elif fault is CameraFault.DEFOCUSED:
-            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 14), dtype=np.uint8)
-        # Fields are few and precomputed; rolling them makes the repetition invisible to any consumer.
-        noise = np.roll(self._noise[turn % _NOISE_FIELDS_COUNT], turn * 37, axis=0)
-        noisy = np.clip(picture.astype(np.int16) + noise, 0, 255).astype(np.uint8)
-        _, encoded = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        return bytes(encoded)
-
-
-class CameraServer:
-    """Serves cameras over HTTP on loopback, from a thread of its own, as a context manager."""
-
-    def __init__(self, cameras: dict[str, ShelfCamera], port: int = 0) -> None:
-        self.cameras = cameras
-        self._stopping = threading.Event()
-        handler = type("Handler", (_Handler,), {"cameras": cameras, "stopping": self._stopping})
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, name="camera-server", daemon=True)
-
-    def snapshot_url(self, camera_id: str) -> str:
-        """Address of one frame at a time."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/{camera_id}/snapshot.jpg"
-
-    def stream_url(self, camera_id: str) -> str:
-        """Address of an MJPEG stream."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/{camera_id}/stream.mjpg"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._stopping.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    cameras: dict[str, ShelfCamera]
-    stopping: threading.Event
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        """Answer a snapshot, a stream, or 404."""
-        camera_id, _, wanted = self.path.strip("/").partition("/")
-        camera = self.cameras.get(camera_id)
-        try:
-            if camera is None or wanted not in {"snapshot.jpg", "stream.mjpg"}:
-                self._send_text(HTTPStatus.NOT_FOUND, "no such camera")
-            elif wanted == "snapshot.jpg":
-                self._send_snapshot(camera)
-            else:
-                self._send_stream(camera)
-        except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True  # the viewer went away
-
-    def _send_text(self, status: HTTPStatus, text: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def _send_snapshot(self, camera: ShelfCamera) -> None:
-        jpeg = camera.frame_jpeg()
+        turn = self._next_turn()
         if jpeg is None:
-            self._send_text(HTTPStatus.SERVICE_UNAVAILABLE, "camera lost")
+            jpeg = self._encoded(self._live(turn, self._current_moment()))
+        return half_frame(jpeg, turn) if CameraFault.HALF_FRAMES in faults else jpeg
+
+    def frame_bgr(self, at: datetime) -> BgrPicture | None:
+        """The frame of this instant without a line between, uint8 (height, width, 3): equal calls, equal pixels.
+
+        Waits for the painter. None where no whole picture would get through: lost, stalled, slow or cut off.
+        """
+        self.settle()
+        turn, faults = int(at.timestamp() * 1000), self.faults
+        if faults.is_line_dead or (CameraFault.HALF_FRAMES in faults and is_cut_off(turn)):
+            return None
+        with self._changed:
+            frozen = self._frozen
+        frame = self._live(turn, replace(self._current_moment(), at=at)) if frozen is None else frozen
+        if CameraFault.HALF_FRAMES in faults:
+            encoded = np.frombuffer(half_frame(self._encoded(frame), turn), np.uint8)
+            decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+            return None if decoded is None else np.asarray(decoded, dtype=np.uint8)
+        return frame.copy()
+
+    def _next_turn(self) -> int:
+        with self._changed:
+            self._turn += 1
+            return self._turn
+
+    def _current_moment(self) -> Moment:
+        with self._changed:
+            return self._moment
+
+    def _live(self, turn: int, moment: Moment) -> BgrPicture:
+        """What the sensor gives, nothing frozen."""
+        with self._changed:
+            picture, faults = self._picture, self._faults
+        with self._sensing:
+            picture = self._through_the_lens(picture, faults)
+            frame = self._sensor.frame(picture, moment, turn)
+        if self._burns_in_clock:
+            shift_s = faults.shift_s if CameraFault.CLOCK_WRONG in faults else 0.0
+            frame = stamped(frame, moment.at + timedelta(seconds=shift_s))
+        return frame
+
+    def _through_the_lens(self, picture: BgrPicture, faults: Faults) -> BgrPicture:
+        picture = darkened(picture, faults, self._seed)
+        if CameraFault.DEFOCUSED not in faults:
+            return picture
+        if self._blurred is None or self._blurred[0] is not picture:
+            self._blurred = (picture, defocused(picture))
+        return self._blurred[1]
+
+    def _encoded(self, frame: BgrPicture) -> bytes:
+        _, encoded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, self._jpeg_quality])
+        return encoded.tobytes()
+
+    def _aimed(self) -> Scene:
+        """What stands before the camera, seen from where it points now."""
+        if CameraFault.BUMPED not in self._faults:
+            return self._scene
+        return replace(self._scene, view=bumped(self._scene.view, self._faults.degrees, self._seed))
+
+    def _have_painted(self) -> None:
+        """Let the painter know; the caller holds the lock."""
+        self._wanted = self._aimed()
+        if self._wanted == self._painted or self._is_painting:
             return
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", "image/jpeg")
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Length", str(len(jpeg)))
-        self.end_headers()
-        self.wfile.write(jpeg)
+        self._is_painting, self._painter_error = True, None
+        threading.Thread(target=self._paint, name=f"paint-{self.camera_id}", daemon=True).start()
 
-    def _send_stream(self, camera: ShelfCamera) -> None:
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.close_connection = True
-        while not self.stopping.is_set():
-            jpeg = camera.frame_jpeg()
-            if jpeg is None:
+    def _paint(self) -> None:
+        """Paint what is wanted until nothing newer is."""
+        while True:
+            with self._changed:
+                scene = self._wanted
+                if scene == self._painted:
+                    self._is_painting = False
+                    self._changed.notify_all()
+                    return
+            try:
+                with _PAINTERS:
+                    picture = self._painting.picture(scene)
+            except Exception as error:  # noqa: BLE001 - told to whoever waits; the camera keeps its last picture
+                with self._changed:
+                    self._is_painting, self._painter_error = False, error
+                    self._changed.notify_all()
                 return
-            head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-            self.wfile.write(head.encode() + jpeg + b"\r\n")
-            self.wfile.flush()
-            time.sleep(1 / STREAM_FPS)
-
-    def log_message(self, *args: Any) -> None:
-        """Say nothing: a camera does not write into the terminal."""
+            with self._changed:
+                self._painted, self._picture = scene, picture
