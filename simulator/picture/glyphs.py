@@ -136,6 +136,21 @@ def _arabic(pen: _Pen, rng: Generator) -> None:
 def _hangul(pen: _Pen, rng: Generator) -> None:
     first, vowel, last = (int(v) for v in rng.integers((6, 4, 4)))
     low = 0.52 if last else 0.84
+    _hangul_onset(pen, first, low)
+    pen.line((0.78, 0.08), (0.78, low + 0.06))
+    if vowel % 2:
+        pen.line((0.78, low * 0.6), (0.93, low * 0.6))
+    elif vowel:
+        pen.line((0.78, low * 0.6), (0.62, low * 0.6))
+    if last == 1:
+        pen.line((0.2, 0.72), (0.8, 0.72), (0.8, 0.94))
+    elif last == 2:
+        pen.line((0.2, 0.7), (0.2, 0.92), (0.82, 0.92))
+    elif last:
+        pen.arc((0.5, 0.8), (0.2, 0.13), 0, 0, 360)
+
+
+def _hangul_onset(pen: _Pen, first: int, low: float) -> None:
     if first == 0:
         pen.line((0.12, 0.16), (0.5, 0.16), (0.46, low))
     elif first == 1:
@@ -149,17 +164,6 @@ def _hangul(pen: _Pen, rng: Generator) -> None:
         pen.line((0.3, 0.24), (0.52, low))
     else:
         pen.line((0.12, 0.16), (0.5, 0.16), (0.5, low * 0.6), (0.14, low * 0.6), (0.14, low), (0.54, low))
-    pen.line((0.78, 0.08), (0.78, low + 0.06))
-    if vowel % 2:
-        pen.line((0.78, low * 0.6), (0.93, low * 0.6))
-    elif vowel:
-        pen.line((0.78, low * 0.6), (0.62, low * 0.6))
-    if last == 1:
-        pen.line((0.2, 0.72), (0.8, 0.72), (0.8, 0.94))
-    elif last == 2:
-        pen.line((0.2, 0.7), (0.2, 0.92), (0.82, 0.92))
-    elif last:
-        pen.arc((0.5, 0.8), (0.2, 0.13), 0, 0, 360)
 
 
 def _devanagari(pen: _Pen, rng: Generator) -> None:
@@ -190,6 +194,8 @@ _DRAWERS: Final[dict[str, Callable[[_Pen, Generator], None]]] = {
 }
 
 
-def draw_glyph(canvas: _Canvas, x: int, em: int, script: str, pen_px: int, rng: Generator) -> None:
+def draw_glyph(  # noqa: PLR0917 - where, how large, which, how thick
+    canvas: _Canvas, x: int, em: int, script: str, pen_px: int, rng: Generator
+) -> None:
     """One made-up letter, `em` px square, its left edge at column `x` of a coverage mask."""
     _DRAWERS[script](_Pen(canvas, x, em, pen_px), rng)

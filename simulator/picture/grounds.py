@@ -76,7 +76,7 @@ def lay_ground(canvas: Picture, form: Generator, inks: Palette) -> None:
     """The ground of a maker's packs. `form` is the maker's, so its varieties differ in `inks` only."""
     height, width = canvas.shape[:2]
     kind = form.random()
-    if kind < 0.3:
+    if kind < 0.22:
         canvas[:] = inks.ground
     elif kind < 0.5:
         gradient(canvas, inks.ground, inks.second, vertical=bool(form.random() < 0.8))

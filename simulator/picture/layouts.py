@@ -171,7 +171,8 @@ def _drink(sheet: Sheet) -> None:
         mask = cv2.rotate(mask, cv2.ROTATE_90_CLOCKWISE if form.random() < 0.3 else cv2.ROTATE_90_COUNTERCLOCKWISE)
         mask = fit(mask, width * 0.6, height * 0.7)
         ink = contrast_on(inks.ground, inks, form)
-        outlined(canvas, mask, (width / 2, height * 0.45), ink, inks.light if form.random() < 0.3 else None)
+        edge = contrast_on(ink, inks, form) if form.random() < 0.3 else None
+        outlined(canvas, mask, (width / 2, height * 0.45), ink, edge)
     else:
         at = (width / 2, height * form.uniform(0.3, 0.5))
         draw_logo(canvas, sheet.brand, at, (width * 0.92, height * form.uniform(0.24, 0.4)))

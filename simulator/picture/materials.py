@@ -67,7 +67,7 @@ def wrapped(face: Picture, sag_px: int = 0) -> Picture:
     """A flat print rolled round a cylinder: squeezed towards its edges, its middle sagging by `sag_px`."""
     height, width = face.shape[:2]
     columns, rows = _wrap_maps(width, height, sag_px)
-    return cv2.remap(face, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.remap(face, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
 def round_light(width: int, rng: Generator, gloss: float) -> tuple[Picture, Picture]:
@@ -92,7 +92,7 @@ def metal_light(width: int, rng: Generator) -> Picture:
     for _ in range(int(rng.integers(3, 6))):
         where, span, force = rng.uniform(-0.85, 0.85), rng.uniform(0.03, 0.16), rng.uniform(-0.35, 0.75)
         factor += force * np.exp(-(((across - where) / span) ** 2))
-    return np.clip(factor, 0.25, 1.75).astype(np.float32)
+    return np.asarray(np.clip(factor, 0.25, 1.75), np.float32)
 
 
 def lit_card(face: Picture, rng: Generator) -> Picture:
@@ -125,7 +125,7 @@ def film_relief(width: int, height: int, rng: Generator, creases: int, depth: fl
         reach, span = rng.uniform(0.35, 1.1), rng.uniform(0.03, 0.1)
         ridge = np.exp(-((off / (span * (0.6 + along))) ** 2)) * np.clip(1 - along / reach, 0, 1) * (along > 0)
         relief += (rng.choice([-1.0, 1.0, 1.0]) * depth * ridge * full_wh[0] * 0.05).astype(np.float32)
-    return cv2.resize(relief, full_wh, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(relief, full_wh, interpolation=cv2.INTER_CUBIC))
 
 
 def film_light(relief: Picture, rng: Generator, gloss: float) -> tuple[Picture, Picture]:

@@ -7,7 +7,6 @@ is as clean as one at 250 px.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,18 +14,23 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.random import Generator
 
+from simulator.picture.assortment import pack_style_for, random_style, sister_style
 from simulator.picture.bodies import Body, Job
-from simulator.picture.cards import make_blister, make_box, make_brick, make_carton, make_tray, side_of, top_of
+from simulator.picture.bottles import make_bottle, make_jar, make_jug
+from simulator.picture.cards import make_box, make_brick, make_carton, side_of, top_of
 from simulator.picture.damage import DAMAGE_SEEDS
+from simulator.picture.displays import make_blister, make_tray
 from simulator.picture.materials import pyramid, shade, with_alpha
 from simulator.picture.printing import Picture
 from simulator.picture.produce import make_produce
-from simulator.picture.rounds import lid_of, make_bottle, make_can, make_cup, make_jar, make_jug, make_tube
+from simulator.picture.rounds import make_can, make_cup, make_tube
 from simulator.picture.scene import ROUND_SHAPES, SOLID_SHAPES, DamageKind, PackShape, PackStyle, PlacedPack
 from simulator.picture.softs import make_bag, make_pouch
+from simulator.picture.walls import lid_of
 from simulator.picture.wrecks import HARMS, puddle
+
+__all__ = ["PackArt", "pack_art", "pack_look", "pack_style_for", "random_style", "sister_style", "tint_matrix"]
 
 LONG_SIDE_PX: Final = 208
 _CRUMPLES: Final = 2
@@ -114,7 +118,8 @@ def _art(style: PackStyle, crumple: int, damage: DamageKind, damage_seed: int) -
         np.random.default_rng((style.face_seed, 77, crumple, damage_seed)),
     )
     body = _MAKERS[style.shape](job)
-    side, top, bottom, is_round = _NOTHING, _NOTHING, _NOTHING, style.shape in ROUND_SHAPES
+    side: tuple[Picture, ...] = _NOTHING
+    top, bottom, is_round = side, side, style.shape in ROUND_SHAPES
     if style.shape in SOLID_SHAPES:
         height, width = body.front.shape[:2]
         side_px = max(12, min(72, round(style.depth_mm / style.height_mm * height * 0.6)))
@@ -152,80 +157,3 @@ def tint_matrix(tint_seed: int) -> Picture:
     saturation = rng.uniform(0.7, 1.25)
     grey = np.tile([0.114, 0.587, 0.299], (3, 1))
     return np.asarray(rng.uniform(0.75, 1.05) * ((saturation * np.eye(3) + (1 - saturation) * grey) @ spin))
-
-
-def brand_matrix(brand_seed: int) -> Picture:
-    """Obsolete: colours as printed."""
-    return np.eye(3)
-
-
-_SIZES: Final[dict[PackShape, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]]] = {
-    "box": ((50, 170), (60, 260), (25, 120)),
-    "brick": ((45, 95), (95, 210), (40, 70)),
-    "carton": ((65, 100), (180, 260), (65, 100)),
-    "bottle": ((55, 110), (150, 330), (55, 110)),
-    "can": ((52, 86), (85, 170), (52, 86)),
-    "bag": ((90, 240), (120, 320), (30, 90)),
-    "cup": ((65, 120), (60, 130), (65, 120)),
-    "jar": ((55, 105), (70, 170), (55, 105)),
-    "tube": ((35, 65), (110, 200), (28, 45)),
-    "blister": ((60, 140), (90, 220), (8, 40)),
-    "jug": ((110, 190), (200, 320), (80, 130)),
-    "pouch": ((90, 190), (130, 280), (40, 90)),
-    "tray": ((150, 320), (90, 190), (80, 200)),
-    "produce": ((240, 420), (140, 240), (200, 400)),
-}
-"""Width, height and depth in millimetres."""
-_LAYOUTS_OF: Final[dict[PackShape, tuple[str, ...]]] = {
-    "bottle": ("drink", "centre", "plain", "food"),
-    "can": ("drink", "drink", "centre", "food"),
-    "cup": ("food", "centre", "drink"),
-    "jar": ("food", "plain", "centre"),
-    "tube": ("plain", "centre", "drink"),
-    "jug": ("plain", "centre", "food"),
-}
-SISTERS_COUNT: Final = 5
-"""Varieties of each made-up brand."""
-_BRANDS_PER_SHAPE: Final[dict[PackShape, int]] = {"box": 200, "bag": 60, "bottle": 50, "pouch": 26, "produce": 4}
-"""Random scenes draw from this many made-up brands of a shape (else 26), in any size: art stays cached."""
-
-
-def random_style(rng: Generator, shape: PackShape, height_mm: float | None = None) -> PackStyle:
-    """A made-up SKU of a shape; `height_mm` keeps its proportions near those of the trade."""
-    (w0, w1), (h0, h1), (d0, d1) = _SIZES[shape]
-    tint_seed = int(rng.integers(1, 4000)) if rng.random() < 0.4 else 0
-    brand, sister = int(rng.integers(_BRANDS_PER_SHAPE.get(shape, 26))), int(rng.integers(SISTERS_COUNT))
-    rng = np.random.default_rng((brand, list(_SIZES).index(shape)))
-    width, height, depth = rng.uniform(w0, w1), rng.uniform(h0, h1), rng.uniform(d0, d1)
-    if height_mm is not None:
-        width, height, depth = width * height_mm / height, height_mm, depth * height_mm / height
-    if shape in ROUND_SHAPES and shape != "jug":
-        depth = width
-    layouts = _LAYOUTS_OF.get(shape, ("",))
-    brand_seed = int(rng.integers(1, 1_000_000))
-    return PackStyle(
-        shape=shape,
-        width_mm=float(width),
-        height_mm=float(height),
-        depth_mm=float(depth),
-        face_seed=brand_seed * SISTERS_COUNT + sister,
-        brand_seed=brand_seed,
-        layout=str(layouts[int(rng.integers(len(layouts)))]),
-        tint_seed=tint_seed,
-    )
-
-
-def sister_style(rng: Generator, style: PackStyle) -> PackStyle:
-    """Another variety of the same maker in the same shape and size; made-up brands have `SISTERS_COUNT`."""
-    first = style.face_seed - style.face_seed % SISTERS_COUNT
-    others = [seed for seed in range(first, first + SISTERS_COUNT) if seed != style.face_seed]
-    brand_seed = style.brand_seed or 1_000_003 + style.face_seed
-    return replace(style, face_seed=others[int(rng.integers(len(others)))], brand_seed=brand_seed)
-
-
-def pack_style_for(sku: str) -> PackStyle:
-    """The look of a SKU: shape, size and artwork follow from its name and never change."""
-    digest = hashlib.sha256(sku.encode("utf-8")).digest()
-    rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
-    shapes: tuple[PackShape, ...] = ("box", "box", "bottle", "can", "bag", "cup", "jar", "tube", "carton", "brick")
-    return random_style(rng, shapes[int(rng.integers(len(shapes)))])

@@ -56,7 +56,7 @@ def burst(canvas: Picture, rng: Generator, inks: Palette) -> None:
         left, top = rng.random() < 0.5, rng.random() < 0.6
         corner = np.array([0 if left else width, 0 if top else height])
         reach_xy = np.array([1 if left else -1, 1 if top else -1]) * 2.6 * r
-        flash = [corner, corner + (reach_xy[0], 0), corner + (0, reach_xy[1])]
+        flash = [corner, corner + np.array([reach_xy[0], 0]), corner + np.array([0, reach_xy[1]])]
         cv2.fillPoly(canvas, [np.array(flash).astype(np.int32)], colour, cv2.LINE_AA)
         cx, cy = (int(v) for v in corner + reach_xy * 0.32)
     stamp(canvas, words, (cx, cy), contrast_on(colour, inks, rng))
@@ -74,7 +74,8 @@ def note(canvas: Picture, rng: Generator, inks: Palette, y: float, script: str =
 def weight_mark(canvas: Picture, rng: Generator, inks: Palette) -> None:
     """How much is inside, low on one side."""
     height, width = canvas.shape[:2]
-    words = f"{int(rng.choice([50, 75, 100, 125, 200, 250, 330, 400, 500, 750]))}{('g', ' g', 'ml', ' ml')[rng.integers(4)]}"
+    amount = int(rng.choice([50, 75, 100, 125, 200, 250, 330, 400, 500, 750]))
+    words = f"{amount}{('g', ' g', 'ml', ' ml')[rng.integers(4)]}"
     mask = fit(text_mask(words, 16, 1), width * 0.24, max(5, height * 0.05))
     at = (width * (0.84 if rng.random() < 0.6 else 0.17), height * 0.95)
     stamp(canvas, mask, at, contrast_on(ink_at(canvas, *at), inks, rng))
@@ -98,7 +99,7 @@ def claims(canvas: Picture, rng: Generator, inks: Palette) -> None:
         _seal(canvas, rng, inks)
     if rng.random() < 0.5:
         weight_mark(canvas, rng, inks)
-    for x, y, w, h in rng.random((int(rng.integers(0, 3)), 4)):
+    for x, y, w, h in rng.random((int(rng.integers(0, 4)), 4)):
         x0, y0 = int(x * width * 0.8), int(y * height * 0.9)
         x1, y1 = (
             min(width - 1, x0 + int((0.15 + 0.4 * w) * width)),

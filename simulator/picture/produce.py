@@ -32,7 +32,9 @@ _KINDS: Final[tuple[tuple[str, tuple[float, float, float], float, float], ...]] 
 """Name, hue saturation and value, thickness over length, length over the usual."""
 
 
-def _one(area: Picture, kind: int, at: tuple[int, int], r: int, turn: float, rng: Generator) -> None:
+def _one(  # noqa: PLR0917 - what, where, how large and how turned
+    area: Picture, kind: int, at: tuple[int, int], r: int, turn: float, rng: Generator
+) -> None:
     name, (hue, saturation, value), slim, _ = _KINDS[kind]
     colour = hsv(hue + rng.normal(0, 0.012), saturation * rng.uniform(0.85, 1.1), value * rng.uniform(0.8, 1.08))
     if name == "banana":

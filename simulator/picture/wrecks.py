@@ -38,16 +38,20 @@ def _warp(front: Picture, columns: Picture, rows: Picture) -> Picture:
 
 
 def _creases(factor: Picture, rng: Generator, centre: tuple[float, float], reach: float, count: int) -> None:
-    """Folds that run out from a point: a dark line with a bright one beside it."""
+    """Folds that run out from a point and die away: a dark line with a bright one beside it."""
+    layer = np.full(factor.shape, 128, np.uint8)
+    pen = max(1, int(reach / 30))
     for turn in rng.uniform(0, 2 * np.pi, count):
-        bend = rng.normal(0, 0.4)
-        points = [np.array(centre)]
+        bend, at = rng.normal(0, 0.4), np.array(centre)
         for step in range(3):
-            points.append(points[-1] + reach / 3 * np.array([np.cos(turn + bend * step), np.sin(turn + bend * step)]))
-        line = np.round(np.array(points)).astype(np.int32)
-        pen = max(1, int(reach / 26))
-        cv2.polylines(factor, [line], isClosed=False, color=0.45, thickness=pen + 1, lineType=cv2.LINE_AA)
-        cv2.polylines(factor, [line + (pen, pen + 1)], isClosed=False, color=1.5, thickness=pen, lineType=cv2.LINE_AA)
+            on = at + reach / 3 * np.array([np.cos(turn + bend * step), np.sin(turn + bend * step)])
+            ends = np.round(np.stack([at, on])).astype(np.int32)
+            deep = (52, 36, 18)[step]
+            cv2.polylines(layer, [ends + pen], isClosed=False, color=128 + deep, thickness=pen, lineType=cv2.LINE_AA)
+            cv2.polylines(layer, [ends], isClosed=False, color=128 - deep, thickness=pen + 1, lineType=cv2.LINE_AA)
+            at = on
+    soft = cv2.GaussianBlur(layer, (0, 0), 0.8)
+    factor += (soft.astype(np.float32) - 128) / 110
 
 
 def dented(body: Body, rng: Generator, shape: PackShape) -> Body:
@@ -99,12 +103,12 @@ def crushed(body: Body, rng: Generator, _shape: PackShape) -> Body:
     columns = width / 2 + (xs - width / 2) * 1.07 + sway
     front = _warp(body.front, columns, np.where(down < 0, -10.0, down * (height - 1)))
     factor = (0.62 + 0.72 * (zigzag > 0.5) * zigzag + 0.2 * (1 - zigzag)).astype(np.float32)
-    factor = np.ascontiguousarray(np.broadcast_to(factor, (height, width)))
-    _creases(factor, rng, (width * knock, height * 0.45), 0.55 * width, int(rng.integers(4, 7)))
+    folded: Picture = np.array(np.broadcast_to(factor, (height, width)))
+    _creases(folded, rng, (width * knock, height * 0.45), 0.55 * width, int(rng.integers(4, 7)))
     u, v = body.outline_uv[:, 0], body.outline_uv[:, 1]
     lowered = top_of(u) + v * (1 - top_of(u))
     narrowed = np.clip(0.5 + (u - 0.5) / 1.07, 0.0, 1.0)
-    return replace(body, front=_shaded(front, factor), outline_uv=np.stack([narrowed, lowered], axis=1))
+    return replace(body, front=_shaded(front, folded), outline_uv=np.stack([narrowed, lowered], axis=1))
 
 
 def _ragged(rng: Generator, centre: tuple[float, float], reach: tuple[float, float], spikes: int) -> Picture:
@@ -113,14 +117,22 @@ def _ragged(rng: Generator, centre: tuple[float, float], reach: tuple[float, flo
     return np.stack([centre[0] + reach[0] * far * np.cos(turns), centre[1] + reach[1] * far * np.sin(turns)], axis=1)
 
 
+def _lay(front: Picture, cover: Picture, colour: Colour, strength: float = 1.0) -> None:
+    """Lay ink through a coverage mask where the front is solid."""
+    share = cv2.min(cover, cv2.extractChannel(front, 3)).astype(np.float32)[..., None] * (strength / 255)
+    front[:] = (front * (1 - share) + np.array([*colour, 255], np.float32) * share).astype(np.uint8)
+
+
 def _paint(front: Picture, shape: Picture, colour: Colour) -> None:
     """Fill a polygon where the front is solid."""
     cover = np.zeros(front.shape[:2], np.uint8)
     cv2.fillPoly(cover, [np.round(shape).astype(np.int32)], 255, cv2.LINE_AA)
-    cover = cv2.min(cover, cv2.extractChannel(front, 3))
-    keep = (255 - cover).astype(np.float32)[..., None] / 255
-    ink = np.array([*colour, 255], np.float32)
-    front[:] = (front * keep + ink * (1 - keep)).astype(np.uint8)
+    _lay(front, cover, colour)
+
+
+def _lighter(colour: Colour, levels: int) -> Colour:
+    blue, green, red = (min(255, c + levels) for c in colour)
+    return blue, green, red
 
 
 def torn(body: Body, rng: Generator, shape: PackShape) -> Body:
@@ -139,10 +151,10 @@ def torn(body: Body, rng: Generator, shape: PackShape) -> Body:
     pale: Colour = (232, 236, 238) if shape in ("bag", "pouch", "blister") else (188, 208, 220)
     _paint(front, fibres, pale)
     _paint(front, hole, dimmed(body.inside_bgr, 0.32))
-    deep = np.array(centre) + (hole - np.array(centre)) * 0.72 + (0, reach[1] * 0.22)
+    deep = np.array(centre) + (hole - np.array(centre)) * 0.72 + np.array([0, reach[1] * 0.22])
     _paint(front, deep, dimmed(body.inside_bgr, 0.7))
     for x, y, tone in rng.random((int(rng.integers(4, 9)), 3)):
-        at = np.array(centre) + ((x - 0.5) * reach[0], (y * 0.7) * reach[1])
+        at = np.array(centre) + np.array([(x - 0.5) * reach[0], y * 0.7 * reach[1]])
         bit = _ragged(rng, (float(at[0]), float(at[1])), (0.06 * width, 0.05 * width), 7)
         _paint(front, bit, dimmed(body.inside_bgr, 0.7 + 0.6 * tone))
     x0, y0 = centre[0] - 0.5 * reach[0], centre[1] + 0.8 * reach[1]
@@ -150,7 +162,7 @@ def torn(body: Body, rng: Generator, shape: PackShape) -> Body:
     flap = np.array(
         [(x0, y0), (x0 + reach[0], y0), (x0 + 0.8 * reach[0], y0 + drop), (x0 + 0.1 * reach[0], y0 + 0.7 * drop)]
     )
-    _paint(front, flap + (2, 3), (40, 40, 40))
+    _paint(front, flap + np.array([2, 3]), (40, 40, 40))
     _paint(front, flap, pale)
     if corner:
         gone = np.array(centre) + (hole - np.array(centre)) * 0.8 - (0, 0.05 * height)
@@ -162,37 +174,38 @@ def torn(body: Body, rng: Generator, shape: PackShape) -> Body:
 
 
 def leaking(body: Body, rng: Generator, _shape: PackShape) -> Body:
-    """Contents run down the front in streaks from a split, over a wet and darkened print."""
+    """Contents seep from a split and run down the front in uneven streaks, over a wet and darkened print."""
     front = body.front.copy()
     height, width = front.shape[:2]
-    source = (rng.uniform(0.25, 0.75) * width, rng.uniform(0.2, 0.42) * height)
+    split_y, left, right = rng.uniform(0.18, 0.4) * height, rng.uniform(0.1, 0.3) * width, rng.uniform(0.6, 0.9) * width
+    streaks = int(rng.integers(4, 8))
+    starts = np.sort(rng.uniform(left, right, streaks))
     wet = np.zeros((height, width), np.uint8)
-    spread = rng.uniform(0.24, 0.36) * width
-    down = np.linspace(0, 1, 9)
-    edge = spread * (0.35 + 0.65 * np.sqrt(down))
-    left = np.stack([source[0] - edge * rng.uniform(0.8, 1.15, 9), source[1] + down * (height - source[1])], 1)
-    right = np.stack([source[0] + edge * rng.uniform(0.8, 1.15, 9), source[1] + down * (height - source[1])], 1)[::-1]
-    cv2.fillPoly(wet, [np.concatenate([left, right]).astype(np.int32)], 255, cv2.LINE_AA)
-    front = _shaded(front, 1 - 0.45 * wet.astype(np.float32) / 255)
+    runs = np.zeros((height, width), np.uint8)
+    shine = np.zeros((height, width), np.uint8)
+    down = np.linspace(0, 1, 7)
+    for x in starts:
+        end = height * (1.02 if rng.random() < 0.6 else rng.uniform(0.6, 0.95))
+        pen = rng.uniform(0.015, 0.05) * width + 1
+        path = x + np.cumsum(rng.normal(0, 0.012 * width, 7))
+        ys = split_y + down * (end - split_y)
+        broad = pen * (0.7 + 0.5 * rng.random(7))
+        for layer, grow in ((wet, 3.2), (runs, 1.0), (shine, 0.3)):
+            shift = -0.35 * pen if layer is shine else 0.0
+            shape = np.concatenate(
+                [np.stack([path - broad * grow + shift, ys], 1), np.stack([path + broad * grow + shift, ys], 1)[::-1]]
+            )
+            cv2.fillPoly(layer, [np.round(shape).astype(np.int32)], 255, cv2.LINE_AA)
+        cv2.circle(runs, (round(float(path[-1])), round(float(ys[-1]))), max(1, int(pen * 1.5)), 255, -1, cv2.LINE_AA)
+    front = _shaded(front, 1 - 0.42 * cv2.GaussianBlur(wet, (0, 0), 1.5).astype(np.float32) / 255)
     ink = body.inside_bgr
-    for x in np.linspace(-0.9, 0.9, int(rng.integers(4, 7))):
-        at = source[0] + x * spread
-        end = height * rng.uniform(0.75, 1.02)
-        pen = rng.uniform(0.03, 0.06) * width
-        run = np.array(
-            [(source[0] + 0.3 * x * spread, source[1]), (at, source[1] + 0.3 * (end - source[1])), (at, end)]
-        )
-        shape = np.concatenate([run - (pen, 0), (run + (pen, 0))[::-1]])
-        _paint(front, shape, ink)
-        _paint(
-            front, np.array([(at - pen * 1.4, end - pen * 2), (at + pen * 1.4, end - pen * 2), (at, end + pen)]), ink
-        )
-        glint = np.array(
-            [(at - pen * 0.6, source[1] + 0.3 * (end - source[1])), (at - pen * 0.1, end - pen), (at - pen * 0.6, end)]
-        )
-        _paint(front, glint, dimmed(tuple(min(255, c + 70) for c in ink), 1.1))
-    gash = _ragged(rng, source, (0.16 * width, 0.03 * height), 9)
-    _paint(front, gash, (18, 18, 22))
+    _lay(front, cv2.GaussianBlur(runs, (0, 0), 0.6), ink, 0.85)
+    _lay(front, shine, _lighter(ink, 80), 0.6)
+    xs = np.linspace(left, right, 8)
+    ys = split_y + rng.normal(0, 0.008 * height, 8)
+    wide = 0.011 * height * np.sin(np.linspace(0.25, np.pi - 0.25, 8))
+    gash = np.concatenate([np.stack([xs, ys - wide], 1), np.stack([xs, ys + wide], 1)[::-1]])
+    _paint(front, gash, (20, 20, 24))
     return replace(body, front=front)
 
 
@@ -211,7 +224,7 @@ def puddle(colour: Colour, seed: int) -> Picture:
     turns = np.linspace(0, 2 * np.pi, 18, endpoint=False)
     far = 30 + 12 * np.cumsum(rng.normal(0, 0.35, 18)) / 3 + rng.normal(0, 2.0, 18)
     shape = np.stack([48 + 1.1 * far * np.cos(turns), 52 + far * np.sin(turns)], 1)
-    cover = np.zeros((96, 96), np.uint8)
+    cover: Picture = np.zeros((96, 96), np.uint8)
     cv2.fillPoly(cover, [np.clip(shape, 2, 94).astype(np.int32)], 235, cv2.LINE_AA)
     cover = cv2.GaussianBlur(cover, (0, 0), 1.2)
     pool = np.empty((96, 96, 3), np.uint8)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What shops sell: made-up SKUs of each shape in the sizes of the trade, in brands of several varieties."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.random import Generator
+
+from simulator.picture.faces import brand_seed_of
+from simulator.picture.scene import ROUND_SHAPES, PackShape, PackStyle
+
+_SIZES: Final[dict[PackShape, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]]] = {
+    "box": ((50, 170), (60, 260), (25, 120)),
+    "brick": ((45, 95), (95, 210), (40, 70)),
+    "carton": ((65, 100), (180, 260), (65, 100)),
+    "bottle": ((55, 110), (150, 330), (55, 110)),
+    "can": ((52, 86), (85, 170), (52, 86)),
+    "bag": ((90, 240), (120, 320), (30, 90)),
+    "cup": ((65, 120), (60, 130), (65, 120)),
+    "jar": ((55, 105), (70, 170), (55, 105)),
+    "tube": ((35, 65), (110, 200), (28, 45)),
+    "blister": ((60, 140), (90, 220), (8, 40)),
+    "jug": ((110, 190), (200, 320), (80, 130)),
+    "pouch": ((90, 190), (130, 280), (40, 90)),
+    "tray": ((150, 320), (90, 190), (80, 200)),
+    "produce": ((240, 420), (140, 240), (200, 400)),
+}
+"""Width, height and depth in millimetres."""
+_LAYOUTS_OF: Final[dict[PackShape, tuple[str, ...]]] = {
+    "bottle": ("drink", "centre", "plain", "food"),
+    "can": ("drink", "drink", "centre", "food"),
+    "cup": ("food", "centre", "drink"),
+    "jar": ("food", "plain", "centre"),
+    "tube": ("plain", "centre", "drink"),
+    "jug": ("plain", "centre", "food"),
+}
+SISTERS_COUNT: Final = 5
+"""Varieties of each made-up brand."""
+_BRANDS_PER_SHAPE: Final[dict[PackShape, int]] = {"box": 200, "bag": 60, "bottle": 50, "pouch": 26, "produce": 4}
+"""Random scenes draw from this many made-up brands of a shape (else 26), in any size: art stays cached."""
+
+
+def random_style(rng: Generator, shape: PackShape, height_mm: float | None = None) -> PackStyle:
+    """A made-up SKU of a shape; `height_mm` keeps its proportions near those of the trade."""
+    (w0, w1), (h0, h1), (d0, d1) = _SIZES[shape]
+    tint_seed = int(rng.integers(1, 4000)) if rng.random() < (0.0 if shape == "produce" else 0.4) else 0
+    brand, sister = int(rng.integers(_BRANDS_PER_SHAPE.get(shape, 26))), int(rng.integers(SISTERS_COUNT))
+    rng = np.random.default_rng((brand, list(_SIZES).index(shape)))
+    width, height, depth = rng.uniform(w0, w1), rng.uniform(h0, h1), rng.uniform(d0, d1)
+    if height_mm is not None:
+        width, height, depth = width * height_mm / height, height_mm, depth * height_mm / height
+    if shape in ROUND_SHAPES and shape != "jug":
+        depth = width
+    layouts = _LAYOUTS_OF.get(shape, ("",))
+    brand_seed = int(rng.integers(1, 1_000_000))
+    return PackStyle(
+        shape=shape,
+        width_mm=float(width),
+        height_mm=float(height),
+        depth_mm=float(depth),
+        face_seed=brand_seed * SISTERS_COUNT + sister,
+        brand_seed=brand_seed,
+        layout=str(layouts[int(rng.integers(len(layouts)))]),
+        tint_seed=tint_seed,
+    )
+
+
+def sister_style(rng: Generator, style: PackStyle) -> PackStyle:
+    """Another variety of the same maker in the same shape and size; made-up brands have `SISTERS_COUNT`."""
+    first = style.face_seed - style.face_seed % SISTERS_COUNT
+    others = [seed for seed in range(first, first + SISTERS_COUNT) if seed != style.face_seed]
+    return replace(style, face_seed=others[int(rng.integers(len(others)))], brand_seed=brand_seed_of(style))
+
+
+def pack_style_for(sku: str) -> PackStyle:
+    """The look of a SKU: shape, size and artwork follow from its name and never change."""
+    digest = hashlib.sha256(sku.encode("utf-8")).digest()
+    rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    shapes: tuple[PackShape, ...] = ("box", "box", "bottle", "can", "bag", "cup", "jar", "tube", "carton", "brick")
+    return random_style(rng, shapes[int(rng.integers(len(shapes)))])
