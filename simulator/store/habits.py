@@ -133,6 +133,8 @@ class StaffHabits(_Part):
     night_fill: bool = False
     """All zones are filled and faced up before opening."""
     night_fill_at: time = time(6, 0)
+    corrects_fraction: Fraction = 0.0
+    """Of zones found empty on a round with none in the back, whose books are set right there and then."""
     counts_per_night: Annotated[int, Field(ge=0, le=100_000)] = 0
     """SKUs counted by hand after closing; the books are set to what was counted."""
     count_error_fraction: Fraction = 0.0

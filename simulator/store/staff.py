@@ -129,10 +129,19 @@ class Staff:
         wanted = []
         for row in bay.rows:
             for zone in row.zones:
-                overlooked = rng.random() < self._habits.overlooks_fraction
-                if not overlooked and self._is_low(zone) and self._stage.world.back_count(zone.sku):
+                draws = rng.random(2)
+                if draws[0] < self._habits.overlooks_fraction or not self._is_low(zone):
+                    continue
+                if self._stage.world.back_count(zone.sku):
                     wanted.append(zone)
+                elif draws[1] < self._habits.corrects_fraction:
+                    self._correct(zone)
         return wanted
+
+    def _correct(self, zone: ZonePlan) -> None:
+        """Somebody wonders about an empty shelf, finds none in the back and tells the books."""
+        if self._stage.world.own_units_count(zone.zone_id) == 0:
+            self._hand_count(zone.sku, 0)
 
     def _is_low(self, zone: ZonePlan) -> bool:
         world = self._stage.world
@@ -218,9 +227,12 @@ class Staff:
         for index in chosen:
             sku = skus[int(index)]
             wrong, off = rng.random() < self._habits.count_error_fraction, int(rng.choice((-3, -2, -1, 1, 2, 3)))
-            difference = self._stage.world.hand_count(sku, self._stage.now, error_units=off if wrong else 0)
-            words = f"staff count {self._stage.name_of[sku]}"
-            self._stage.tell(Deed.COUNT, f"{words}; the books change by {difference:+d}" if difference else words)
+            self._hand_count(sku, off if wrong else 0)
+
+    def _hand_count(self, sku: str, error_units: int) -> None:
+        difference = self._stage.world.hand_count(sku, self._stage.now, error_units=error_units)
+        words = f"staff count {self._stage.name_of[sku]}"
+        self._stage.tell(Deed.COUNT, f"{words}; the books change by {difference:+d}" if difference else words)
 
     # Where they stand
 

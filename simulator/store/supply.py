@@ -42,9 +42,9 @@ class Supply:
                 self._bring(rng, sku, ordered, supplier.case_units)
 
     def _ordered(self, supplier: SupplierPlan, sku: str) -> int:
-        target = self._full_units[sku] + self._demand.of_sku[sku].per_day * supplier.cover_days
-        wanted = target - self._stage.world.book_units(sku)
-        return math.floor(wanted / supplier.case_units) * supplier.case_units if wanted > 0 else 0
+        cover = self._demand.of_sku[sku].per_day * supplier.cover_days
+        wanted = supplier.shelf_fraction * self._full_units[sku] + cover - self._stage.world.book_units(sku)
+        return math.ceil(wanted / supplier.case_units) * supplier.case_units if wanted >= 1 else 0
 
     def _bring(self, rng: np.random.Generator, sku: str, ordered: int, case_units: int) -> None:
         habits = self._stage.habits.supply

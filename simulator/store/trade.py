@@ -60,8 +60,10 @@ class SupplierPlan(_Part):
     arrives_at: time = time(7, 0)
     skus: tuple[Sku, ...] = ()
     """Empty: all."""
+    shelf_fraction: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Of full shelves, what an order brings the books up to, besides ..."""
     cover_days: Annotated[float, Field(gt=0, le=100)] = 5.0
-    """The books are brought up to full shelves and this many days of demand."""
+    """... this many days of demand."""
     case_units: Annotated[int, Field(ge=1, le=1000)] = 6
     """Orders are whole cases."""
 
