@@ -3,6 +3,8 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -111,19 +113,19 @@ def scene_of(bay: BayPlan, world: World, moment: Moment | None = None) -> Scene:
 
     What light, lens and sensor make of it at that moment is not the scene's but `simulator.cameras.sensor`'s.
     """
-    packed = zone_of_sku(world.plan)
+    styles = {sku: _style(zone) for sku, zone in zone_of_sku(world.plan).items()}
     packs: list[PlacedPack] = []
     gaps: list[Gap] = []
     column = 0
     for place in zone_places(bay):
         for facing, units in enumerate(facings_of(world, place.zone.zone_id)):
-            ref_id = f"{place.zone.zone_id}/{facing}"
+            ref_id, x_mm = f"{place.zone.zone_id}/{facing}", place.middle_mm(facing)
             packs.extend(
-                replace(_pack(place, ref_id, one, packed[one.unit.sku]), column=column, depth_index=rank)
+                _pack(place, _Spot(ref_id, column, rank, x_mm), one, styles[one.unit.sku])
                 for rank, one in enumerate(units)
             )
             if not units:
-                gaps.append(_gap(place, place.middle_mm(facing), ref_id))
+                gaps.append(_gap(place, x_mm, ref_id))
             column += 1
     poses = () if moment is None else tuple(pose_of(one, moment.at, bay) for one in moment.presences)
     return replace(
@@ -134,25 +136,40 @@ def scene_of(bay: BayPlan, world: World, moment: Moment | None = None) -> Scene:
     )
 
 
-def _pack(place: ZonePlace, ref_id: str, standing: Standing, packed: ZonePlan) -> PlacedPack:
+class _Spot(NamedTuple):
+    """One unit's place in its facing; rank 0 is the front-most, wherever it stands."""
+
+    ref_id: str
+    column: int
+    rank: int
+    x_mm: float
+
+
+def _pack(place: ZonePlace, spot: _Spot, standing: Standing, style: PackStyle) -> PlacedPack:
     """One unit in its slot. Its `depth_index` is its rank from the front, not its slot: set back it is a facing too."""
     slot, unit = standing
-    yaw_deg, aside_mm = np.random.default_rng(unit.unit_id).normal(0, (_SLOPPY_YAW_DEG, _SLOPPY_X_MM)).tolist()
-    facing = int(ref_id.rpartition("/")[2])
+    yaw_deg, aside_mm = _carelessness(unit.unit_id)
     return PlacedPack(
-        ref_id=f"{ref_id}/{slot}",
+        ref_id=f"{spot.ref_id}/{slot}",
         row=place.row_index,
-        column=0,
-        x_mm=place.middle_mm(facing) + aside_mm,
+        column=spot.column,
+        x_mm=spot.x_mm + aside_mm,
         y_mm=place.base_mm,
         z_mm=slot_front_mm(slot, place.zone.depth_mm),
-        depth_index=0,
-        style=_style(packed),
+        depth_index=spot.rank,
+        style=style,
         yaw_deg=yaw_deg,
         variant=unit.unit_id % 8,
         damage="none" if unit.condition is Condition.OK else unit.condition.value,  # type: ignore[arg-type]  # same names
         damage_seed=unit.unit_id,
     )
+
+
+@lru_cache(maxsize=65_536)
+def _carelessness(unit_id: int) -> tuple[float, float]:
+    """How far a unit is turned, in degrees, and how far aside it stands, in millimetres."""
+    yaw_deg, aside_mm = np.random.default_rng(unit_id).normal(0, (_SLOPPY_YAW_DEG, _SLOPPY_X_MM)).tolist()
+    return yaw_deg, aside_mm
 
 
 def _gap(place: ZonePlace, x_mm: float, ref_id: str) -> Gap:

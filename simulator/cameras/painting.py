@@ -5,6 +5,7 @@ The shelf is dear to draw and changes seldom; it is kept. People are laid over a
 """
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -15,7 +16,7 @@ from simulator.picture.drawing import Drawing
 from simulator.picture.look import apply_look, light_map
 from simulator.picture.people import draw_occluder
 from simulator.picture.projection import undistort_maps
-from simulator.picture.scene import Scene
+from simulator.picture.scene import Light, Scene, View
 
 BgrPicture = NDArray[np.uint8]
 
@@ -48,17 +49,23 @@ class Painting:
             for occluder in sorted(scene.occluders, key=lambda one: one.z_mm):
                 draw_occluder(canvas, hidden, scene.view, occluder)
         picture = cv2.cvtColor(canvas, cv2.COLOR_BGRA2BGR)
-        picture = cv2.multiply(picture, _light_field(scene), dtype=cv2.CV_8U)
+        picture = cv2.multiply(picture, _light_field(scene.light, scene.view.image_wh_px), dtype=cv2.CV_8U)
         if scene.view.k1 or scene.view.k2:
-            map_x, map_y = undistort_maps(scene.view)
-            picture = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            picture = cv2.remap(picture, *_lens_maps(scene.view), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         # The scene's look holds the lens alone; noise is the sensor's, so the generator decides nothing.
         look = replace(scene.look, noise_sigma=0.0, jpeg_quality=0)
         return np.asarray(apply_look(picture, look, np.random.default_rng(0)), dtype=np.uint8)
 
 
-def _light_field(scene: Scene) -> NDArray[np.float32]:
-    width_px, height_px = scene.view.image_wh_px
-    small = light_map(scene.light, width_px, height_px)
-    field = cv2.resize(small, (width_px, height_px), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.merge([field * part for part in scene.light.colour_bgr]), dtype=np.float32)
+@lru_cache(maxsize=8)
+def _light_field(light: Light, image_wh_px: tuple[int, int]) -> NDArray[np.float32]:
+    small = light_map(light, *image_wh_px)
+    field = cv2.resize(small, image_wh_px, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.merge([field * part for part in light.colour_bgr]), dtype=np.float32)
+
+
+@lru_cache(maxsize=8)
+def _lens_maps(view: View) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The lens as fixed-point maps, which are read three times as fast (steps of 1/32 px)."""
+    whole, fraction = cv2.convertMaps(*undistort_maps(view), cv2.CV_16SC2)
+    return whole, fraction
