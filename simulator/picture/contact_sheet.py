@@ -14,6 +14,7 @@ from simulator.picture.random_scene import random_scene
 from simulator.picture.render import RenderedView, render_scene
 
 _INK = {"product": (0, 255, 0), "gap": (0, 0, 255), "price_tag": (255, 128, 0)}
+_DEFECT_INK = (255, 0, 255)
 
 
 def with_boxes(view: RenderedView) -> Picture:
@@ -21,7 +22,9 @@ def with_boxes(view: RenderedView) -> Picture:
     picture = view.image_bgr.copy()
     for box in view.boxes:
         x0, y0, x1, y1 = (round(v) for v in box.xyxy_px)
-        cv2.rectangle(picture, (x0, y0), (x1, y1), _INK[box.label] if box.is_clear else (150, 150, 150), 1)
+        cv2.rectangle(
+            picture, (x0, y0), (x1, y1), _INK.get(box.label, _DEFECT_INK) if box.is_clear else (150, 150, 150), 1
+        )
     return picture
 
 

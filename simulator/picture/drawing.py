@@ -14,70 +14,39 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.picture.fixtures import (
-    fence_texture,
-    plate_texture,
-    tag_texture,
-    texture_of_back,
-    texture_of_plate,
-    texture_of_prop,
-    textures_of_row,
-)
-from simulator.picture.packs import brand_matrix, pack_art, with_alpha
+from simulator.picture.damage import as_it_lies, defect_label
+from simulator.picture.doors import door_glass, door_panels
+from simulator.picture.fittings import divider_texture, plate_texture_of
+from simulator.picture.fixtures import fence_texture, texture_of_back, texture_of_prop, textures_of_row
+from simulator.picture.materials import with_alpha
+from simulator.picture.packs import PackArt, pack_look
 from simulator.picture.painter import Painter
-from simulator.picture.projection import depth_of, project
-from simulator.picture.scene import Divider, PlacedPack, Plate, Prop, Scene
+from simulator.picture.people import draw_occluder
+from simulator.picture.projection import project
+from simulator.picture.scene import SOLID_SHAPES, Divider, Door, PlacedPack, Plate, Prop, Scene
+from simulator.picture.shadows import board_shadow, row_light
+from simulator.picture.standing import Standing
 from simulator.picture.surroundings import draw_surround
+from simulator.picture.tags import tag_texture
 
 Array: TypeAlias = NDArray[Any]
-BoxLabel: TypeAlias = Literal["product", "gap", "price_tag"]
-_ROUND = ("bottle", "can", "cup", "jar")
-_FLAT = ("bag", "blister", "tube")
-_SOLID = ("box", "brick", "carton")
-_NEAREST_MM = 100.0
-_LID_FRACTION = {"bottle": 0.36, "can": 0.84, "cup": 0.94, "jar": 0.84}
-_UPRIGHT_DEG = 1.5
+BoxLabel: TypeAlias = Literal["product", "gap", "price_tag", "damaged", "toppled", "wrong_face"]
+_LID_FRACTION = {"bottle": 0.36, "can": 0.84, "cup": 0.94, "jar": 0.84, "jug": 0.36}
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A painted thing whose box is wanted: outline in undistorted pixels, pixels it covered when painted."""
+    """A painted thing whose box is wanted: outline in undistorted pixels, pixels it covered when painted.
+
+    `defect` is what a detector should call it besides its label.
+    """
 
     label: BoxLabel
     outline_px: Array
     covered_px: int
     depth_index: int
     ref_id: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Frames:
-    """Where packs stand (n, 3), in millimetres: unit vectors, the front's top left corner and its two edges."""
-
-    right: Array
-    up: Array
-    out: Array
-    corner: Array
-    across: Array
-    down: Array
-
-
-def frames_of(packs: tuple[PlacedPack, ...]) -> Frames:
-    """Stand packs up: yaw about the vertical, tilt back, roll sideways. Round packs show their middle plane."""
-    angles = np.radians(np.array([(p.yaw_deg, p.tilt_deg, p.roll_deg) for p in packs], np.float64).reshape(-1, 3))
-    (sin_y, sin_t, sin_r), (cos_y, cos_t, cos_r) = np.sin(angles).T[..., None], np.cos(angles).T[..., None]
-    nought = np.zeros_like(sin_y)
-    right = np.concatenate([cos_y, nought, -sin_y], axis=1)
-    out = np.concatenate([sin_y, nought, cos_y], axis=1)
-    up = np.concatenate([nought, nought + 1, nought], axis=1)
-    up, out = cos_t * up - sin_t * out, cos_t * out + sin_t * up
-    right, up = cos_r * right - sin_r * up, cos_r * up + sin_r * right
-    base = np.array(
-        [(p.x_mm, p.y_mm, p.z_mm - (p.style.depth_mm / 2 if p.style.shape in _ROUND else 0)) for p in packs], np.float64
-    ).reshape(-1, 3)
-    across = right * np.array([p.style.width_mm for p in packs])[:, None]
-    rise = up * np.array([p.style.height_mm for p in packs])[:, None]
-    return Frames(right, up, out, base - across / 2 + rise, across, -rise)
+    defect: BoxLabel | None = None
 
 
 def _slot_z_mm(thing: PlacedPack | Plate, neighbours: list[PlacedPack | Plate]) -> float:
@@ -88,44 +57,30 @@ def _slot_z_mm(thing: PlacedPack | Plate, neighbours: list[PlacedPack | Plate]) 
 
 
 class Drawing:
-    """A scene while it is painted; `claims` maps the painter's owner ids to what they belong to."""
+    """A scene while it is painted; `claims` maps the painter's owner ids to what they belong to.
+
+    `occluded` (h, w) is True where a person or a trolley stands before the bay, None where there is none;
+    `owner_behind` is who owned the pixels before they came.
+    """
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.painter = Painter(scene.view, draw_surround(scene))
         self.claims: dict[int, Claim] = {}
         self.eye = self.painter.eye
-        self.frames = frames_of(scene.packs)
-        self._place = {id(pack): index for index, pack in enumerate(scene.packs)}
-        self._measure()
-
-    def _measure(self) -> None:
-        """Which packs can be seen: inside the picture, and not wholly behind the upright pack in front of them."""
-        view, packs, frames = self.scene.view, self.scene.packs, self.frames
-        corners = frames.corner[:, None] + np.stack(
-            [np.zeros_like(frames.across), frames.across, frames.across + frames.down, frames.down], axis=1
-        )
-        self.near_enough = depth_of(view, corners).min(axis=1) > _NEAREST_MM if packs else np.zeros(0, np.bool_)
-        flat = project(view, corners)
-        low, high = flat.min(axis=1), flat.max(axis=1)
-        width, height = view.image_wh_px
-        margin = 0.6 * (high - low).max(axis=1, initial=0.0)[:, None] + 4
-        self.inside = self.near_enough & (low - margin < (width, height)).all(axis=1) & (high + margin > 0).all(axis=1)
-        fronts = {(p.row, p.column, round(p.y_mm)): i for i, p in enumerate(packs) if p.depth_index == 0}
-        self.covered = np.zeros(len(packs), np.bool_)
-        for index, pack in enumerate(packs):
-            front = fronts.get((pack.row, pack.column, round(pack.y_mm))) if pack.depth_index > 0 else None
-            if front is None or packs[front].style.shape not in _SOLID or abs(packs[front].roll_deg) > _UPRIGHT_DEG:
-                continue
-            self.covered[index] = bool((low[index] >= low[front]).all() and (high[index] <= high[front]).all())
+        self.packs = tuple(as_it_lies(pack) for pack in scene.packs)
+        self.standing = Standing(scene.view, self.packs, scene.light)
+        self._place = {id(pack): index for index, pack in enumerate(self.packs)}
+        self.occluded: Array | None = None
+        self.owner_behind = self.painter.owner
 
     def gain_at(self, z_mm: float) -> float:
         """How much light reaches a depth of the shelf."""
         return float(max(0.2, np.exp(min(0.0, z_mm) / self.scene.light.falloff_mm)))
 
-    def claim(self, label: BoxLabel, outline_px: Array, covered_px: int, depth_index: int, ref_id: str) -> None:
+    def claim(self, claim: Claim) -> None:
         """Note that what was painted last under `next_id` is this thing."""
-        self.claims[len(self.claims) + 1] = Claim(label, outline_px, covered_px, depth_index, ref_id)
+        self.claims[len(self.claims) + 1] = claim
 
     def next_id(self) -> int:
         """The owner id that the next claim will get."""
@@ -133,37 +88,44 @@ class Drawing:
 
     def pack(self, pack: PlacedPack) -> None:
         """A pack: the sides and the top that face the camera, then its front."""
-        index, frames = self._place[id(pack)], self.frames
-        if not self.inside[index]:
+        standing, index = self.standing, self._place[id(pack)]
+        if not standing.inside[index]:
             return
+        label = defect_label(pack.damage)
+        defect: BoxLabel | None = label.value if label else None
+        if standing.covered[index]:
+            corners = standing.fronts.corners_px[index]
+            self.claim(Claim("product", corners, 0, pack.depth_index, pack.ref_id, defect))
+            return
+        art, colours = pack_look(pack)
+        gain, paint = standing.gains[index], self.painter.paint_quad
+        if pack.style.shape in SOLID_SHAPES:
+            if standing.sideways[index] and standing.sides.whole[index]:
+                paint(art.side, standing.sides, index, gain * 0.68, colours=colours)
+            if standing.upward[index] > 0 and standing.lids.whole[index]:
+                paint(art.top, standing.lids, index, gain * 0.92, colours=colours)
+            elif standing.upward[index] < 0 and art.bottom and standing.lids.whole[index]:
+                paint(art.bottom, standing.lids, index, gain * 0.7, colours=colours)
+        if art.spill:
+            self._spill(art, pack)
+        frames = standing.frames
         corner, across, down = frames.corner[index], frames.across[index], frames.down[index]
-        if self.covered[index]:
-            outline = project(
-                self.scene.view, np.stack([corner, corner + across, corner + across + down, corner + down])
-            )
-            self.claim("product", outline, 0, pack.depth_index, pack.ref_id)
-            return
-        art, colours = pack_art(pack.style, pack.variant), brand_matrix(pack.style.brand_seed)
-        gain = self.gain_at(pack.z_mm) * pack.brightness
-        paint = self.painter.paint
-        depth = frames.out[index] * pack.style.depth_mm
-        if pack.style.shape not in (*_FLAT, *_ROUND):
-            seen = self.eye - (corner + across / 2 + down / 2 - depth / 2)
-            sideways, above = float(seen @ frames.right[index]), float(seen @ frames.up[index])
-            if sideways > pack.style.width_mm / 2:
-                paint(art.side, corner + across, -depth, down, gain * 0.72, colours=colours)
-            elif -sideways > pack.style.width_mm / 2:
-                paint(art.side, corner - depth, depth, down, gain * 0.66, colours=colours)
-            if above > pack.style.height_mm / 2:
-                paint(art.top, corner - depth, across, depth, gain * 0.92, colours=colours)
         outline = project(self.scene.view, corner + art.outline_uv[:, :1] * across + art.outline_uv[:, 1:] * down)
-        covered = paint(art.front, corner, across, down, gain, owner=self.next_id(), colours=colours)
-        self.claim("product", outline, covered, pack.depth_index, pack.ref_id)
+        covered = paint(art.front, standing.fronts, index, gain, owner=self.next_id(), colours=colours)
+        self.claim(Claim("product", outline, covered, pack.depth_index, pack.ref_id, defect))
         if art.is_round and self.eye[1] > pack.y_mm + pack.style.height_mm:
             part = _LID_FRACTION[pack.style.shape]
             deep = np.array([0.0, 0.0, part * pack.style.depth_mm])
             corner = corner + across * (1 - part) / 2 - deep / 2
-            paint(art.top, corner, across * part, deep, gain, owner=None, colours=colours)
+            self.painter.paint(art.top, corner, across * part, deep, gain, owner=None, colours=colours)
+
+    def _spill(self, art: PackArt, pack: PlacedPack) -> None:
+        """What has leaked from a pack lies on the board around its foot."""
+        wide, deep = pack.style.width_mm, pack.style.depth_mm
+        front_mm = min(-1.0, pack.z_mm + 0.5 * deep)
+        corner = np.array([pack.x_mm - wide, pack.y_mm + 0.5, front_mm - 1.3 * deep])
+        across, down = np.array([2 * wide, 0.0, 0.0]), np.array([0.0, 0.0, 1.3 * deep])
+        self.painter.paint(art.spill, corner, across, down, self.gain_at(pack.z_mm), owner=None)
 
     def plate(self, plate: Plate) -> None:
         """A plate in a row."""
@@ -171,19 +133,22 @@ class Drawing:
         across, down = np.array([plate.width_mm, 0.0, 0.0]), np.array([0.0, -plate.height_mm, 0.0])
         see_through = plate.look in ("clear", "wire", "hook") or plate.opacity < 1
         owner = None if see_through else 0
-        self.painter.paint(texture_of_plate(plate), corner, across, down, self.gain_at(plate.z_mm), owner=owner)
+        self.painter.paint(plate_texture_of(plate), corner, across, down, self.gain_at(plate.z_mm), owner=owner)
 
     def divider(self, divider: Divider) -> None:
         """A divider, and its front edge where it is thick."""
-        row = self.scene.bay.rows[divider.row]
-        corner = np.array([divider.x_mm, row.y_mm + divider.height_mm, divider.z0_mm])
+        base_mm = self.scene.bay.rows[divider.row].y_mm + divider.base_mm
+        corner = np.array([divider.x_mm, base_mm + divider.height_mm, divider.z0_mm])
         across, down = np.array([0.0, 0.0, divider.z1_mm - divider.z0_mm]), np.array([0.0, -divider.height_mm, 0.0])
-        look = "clear" if divider.opacity < 1 else "wood"
-        texture = plate_texture(look, divider.bgr, divider.opacity, 0)
+        texture = divider_texture(divider)
         owner = None if divider.opacity < 1 else 0
+        if divider.look == "hook":
+            corner, down = corner - np.array([divider.height_mm / 2, 0, 0]), np.array([divider.height_mm, 0.0, 0.0])
+            self.painter.paint(texture, corner, across, down, 1.0, owner=owner)
+            return
         self.painter.paint(texture, corner, across, down, 0.85 * self.gain_at(divider.z0_mm / 2), owner=owner)
-        if divider.opacity >= 1:
-            edge = np.array([divider.x_mm - 3, row.y_mm + divider.height_mm, divider.z1_mm])
+        if divider.opacity >= 1 and divider.look == "plain":
+            edge = np.array([divider.x_mm - 3, base_mm + divider.height_mm, divider.z1_mm])
             self.painter.paint(texture, edge, np.array([6.0, 0, 0]), down, 1.0)
 
     def prop(self, prop: Prop) -> None:
@@ -191,10 +156,8 @@ class Drawing:
         up = np.array(prop.up_mm)
         corner = np.array(prop.origin_mm) + up
         owner = None if prop.opacity < 1 else 0
-        z_mm = min(prop.origin_mm[2], 0.0)
-        self.painter.paint(
-            texture_of_prop(prop), corner, np.array(prop.across_mm), -up, self.gain_at(z_mm), owner=owner
-        )
+        gain = 1.0 if prop.kind in ("wall", "floor") else self.gain_at(prop.origin_mm[2])
+        self.painter.paint(texture_of_prop(prop), corner, np.array(prop.across_mm), -up, gain, owner=owner)
 
     def board(self, index: int) -> None:
         """Top and underside of a row's board; its front edge comes later, with the rail."""
@@ -205,7 +168,13 @@ class Drawing:
         across, out = np.array([bay.width_mm, 0.0, 0.0]), np.array([0.0, 0.0, row.depth_mm])
         see_through = None if row.board in ("glass", "wire") else 0
         if self.eye[1] > row.y_mm:
-            self.painter.paint(top, np.array([0.0, row.y_mm, -row.depth_mm]), across, out, 1.0, owner=see_through)
+            corner = np.array([0.0, row.y_mm, -row.depth_mm])
+            self.painter.paint(top, corner, across, out, 1.0, owner=see_through)
+            if see_through == 0:
+                on_it = [pack for pack in self.packs if pack.row == index]
+                shadow = board_shadow(bay, row, on_it, self.scene.light.contact)
+                if shadow is not None:
+                    self.painter.paint((shadow,), corner, across, out, 1.0, owner=None)
         elif self.eye[1] < row.y_mm - row.thickness_mm:
             corner = np.array([0.0, row.y_mm - row.thickness_mm, -row.depth_mm])
             self.painter.paint(under if see_through == 0 else top, corner, across, out, 0.9, owner=see_through)
@@ -246,7 +215,7 @@ class Drawing:
         """Everything that stands in a row, far columns first, deep things first."""
         eye_x, eye_y = float(self.eye[0]), float(self.eye[1])
         columns: dict[int, list[PlacedPack | Plate]] = defaultdict(list)
-        standing: tuple[PlacedPack | Plate, ...] = (*self.scene.packs, *self.scene.plates)
+        standing: tuple[PlacedPack | Plate, ...] = (*self.packs, *self.scene.plates)
         for thing in standing:
             if thing.row == index:
                 columns[thing.column].append(thing)
@@ -265,24 +234,15 @@ class Drawing:
             else:
                 self.divider(thing_or_divider)
 
-    def row_shadow(self, index: int) -> None:
-        """The board above keeps light from the upper part of a row."""
-        strength = self.scene.light.row_shadow
-        if strength <= 0:
+    def row_light(self, index: int) -> None:
+        """The board above keeps light from the upper part of a row, or gives it."""
+        light = self.scene.light
+        if light.row_shadow <= 0 and light.edge_light <= 0:
             return
         bay, row = self.scene.bay, self.scene.bay.rows[index]
-        ramp = np.linspace(1, 0, 32, dtype=np.float32) ** 1.3 * strength * 255
-        texture = np.zeros((32, 4, 4), np.uint8)
-        texture[..., 3] = ramp[:, None]
         corner = np.array([0.0, row.y_mm + row.clearance_mm, 0.0])
-        self.painter.paint(
-            (texture,),
-            corner,
-            np.array([bay.width_mm, 0.0, 0.0]),
-            np.array([0.0, -row.clearance_mm, 0.0]),
-            1.0,
-            owner=None,
-        )
+        down = np.array([0.0, -row.clearance_mm, 0.0])
+        self.painter.paint(row_light(light), corner, np.array([bay.width_mm, 0.0, 0.0]), down, 1.0, owner=None)
 
     def tags(self) -> None:
         """Every price tag, over the rails."""
@@ -297,7 +257,27 @@ class Drawing:
             if outline is None:
                 continue
             covered = self.painter.paint(tag_texture(tag), corner, across, down, 1.0, owner=self.next_id())
-            self.claim("price_tag", outline, covered, 0, tag.ref_id)
+            self.claim(Claim("price_tag", outline, covered, 0, tag.ref_id))
+
+    def door(self, door: Door) -> None:
+        """The glass with what it mirrors, then the frame and the handle."""
+        corner = np.array([door.x0_mm, door.y1_mm, door.z_mm])
+        across = np.array([door.x1_mm - door.x0_mm, 0.0, 0.0])
+        down = np.array([0.0, door.y0_mm - door.y1_mm, 0.0])
+        self.painter.paint(door_glass(door), corner, across, down, 1.0, owner=0 if door.condensation > 0.6 else None)
+        for panel in door_panels(door):
+            self.painter.paint(panel.levels, panel.corner, panel.across, panel.down, 1.0)
+
+    def occluders(self) -> None:
+        """People, trolleys and baskets, far ones first; what they cover is nobody's from then on."""
+        if not self.scene.occluders:
+            return
+        owner = self.painter.owner
+        self.owner_behind = owner.copy()
+        self.occluded = np.zeros(owner.shape, np.bool_)
+        for occluder in sorted(self.scene.occluders, key=lambda one: one.z_mm):
+            draw_occluder(self.painter.canvas, self.occluded, self.scene.view, occluder)
+        owner[self.occluded] = 0
 
     def draw(self) -> None:
         """Paint the whole bay, back to front."""
@@ -317,12 +297,15 @@ class Drawing:
         for prop in self.scene.props:
             if prop.in_front:
                 self.prop(prop)
+        for door in self.scene.doors:
+            self.door(door)
+        self.occluders()
 
     def _one_row(self, index: int, *, from_below: bool) -> None:
         if not from_below:
             self.board(index)
         self.contents(index)
-        self.row_shadow(index)
+        self.row_light(index)
         if from_below:
             self.board(index)
         self.rail(index)

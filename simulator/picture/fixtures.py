@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Furniture as textures: boards, rails, back panels, price tags, plates and the clutter that is not for sale."""
+"""Furniture as textures: boards, rails, back panels and the clutter that is not for sale."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from simulator.picture.faces import draw_face, draw_photo, gradient
-from simulator.picture.packs import pyramid, with_alpha
+from simulator.picture.grounds import gradient
+from simulator.picture.materials import pyramid, with_alpha
 from simulator.picture.printing import (
     SCRIPTS,
     Colour,
     Picture,
-    barcode,
     dimmed,
-    fine_print,
     fit,
     hsv,
     make_palette,
@@ -25,10 +23,11 @@ from simulator.picture.printing import (
     stamp,
     text_mask,
 )
-from simulator.picture.scene import BackKind, Bay, BoardKind, Plate, PriceTag, Prop, ShelfRow
+from simulator.picture.prints import print_picture, printed_face
+from simulator.picture.scene import BackKind, Bay, BoardKind, Prop, ShelfRow
 
 
-def _speckle(picture: Picture, rng: Generator, sigma: float) -> None:
+def speckle(picture: Picture, rng: Generator, sigma: float) -> None:
     """Uneven paint and grain, in place."""
     height, width = picture.shape[:2]
     grain: Picture = rng.normal(0, sigma, (max(2, height // 3), max(2, width // 3), 1)).astype(np.float32)
@@ -36,7 +35,8 @@ def _speckle(picture: Picture, rng: Generator, sigma: float) -> None:
     picture[:] = np.clip(picture + grain, 0, 255).astype(np.uint8)
 
 
-def _wood(width: int, height: int, colour: Colour, rng: Generator) -> Picture:
+def wood_grain(width: int, height: int, colour: Colour, rng: Generator) -> Picture:
+    """A plank: streaks along its width."""
     rough = rng.normal(0, 1, (max(3, height // 2), max(3, width // 40))).astype(np.float32)
     grain = cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
     return np.clip(np.array(colour, np.float32) * (1 + 0.13 * grain), 0, 255).astype(np.uint8)
@@ -53,9 +53,9 @@ def board_top(kind: BoardKind, colour: Colour, seed: int) -> tuple[Picture, ...]
         for y in (2, 30, 58):
             board[y : y + 3] = (*colour, 255)
         return pyramid(board)
-    board = _wood(256, 64, colour, rng) if kind == "wood" else np.full((64, 256, 3), colour, np.uint8)
+    board = wood_grain(256, 64, colour, rng) if kind == "wood" else np.full((64, 256, 3), colour, np.uint8)
     if kind == "metal":
-        _speckle(board, rng, 3)
+        speckle(board, rng, 3)
         if rng.random() < 0.3:
             for y in range(6, 64, 12):
                 for x in range(4, 256, 12):
@@ -94,7 +94,7 @@ def rail_front(colour: Colour, seed: int) -> tuple[Picture, ...]:
     elif kind < 0.42:
         rail[6:26] = hsv(rng.random(), rng.uniform(0, 0.9), rng.uniform(0.4, 1))
     elif kind < 0.55:
-        rail[4:28] = _wood(640, 24, hsv(0.05, 0.5, rng.uniform(0.15, 0.5)), rng)
+        rail[4:28] = wood_grain(640, 24, hsv(0.05, 0.5, rng.uniform(0.15, 0.5)), rng)
     elif kind < 0.75:
         x = 0
         while x < 640:
@@ -104,13 +104,13 @@ def rail_front(colour: Colour, seed: int) -> tuple[Picture, ...]:
                 inks = make_palette(rng)
                 patch[:] = inks.ground if rng.random() < 0.7 else inks.light
                 if rng.random() < 0.6:
-                    draw_photo(patch[:, : patch.shape[1] // 2], rng, inks)
+                    print_picture(patch[:, : patch.shape[1] // 2], rng, inks)
                 script = SCRIPTS[rng.integers(len(SCRIPTS))]
                 mask = fit(script_mask(rng, script, 14, 4), patch.shape[1] * 0.6, 12)
                 stamp(patch, mask, (patch.shape[1] * 0.6, 13), inks.ink)
             x += span + int(rng.integers(0, 20))
     else:
-        _speckle(rail, rng, 4)
+        speckle(rail, rng, 4)
     return pyramid(with_alpha(rail))
 
 
@@ -121,7 +121,7 @@ def _mesh(panel: Picture, colour: Colour, rng: Generator) -> Picture:
     while x < 512:
         span = int(rng.integers(30, 110))
         for y in range(0, 512, 128):
-            face, _ = draw_face(int(rng.integers(4000)), 64, 96)
+            face = printed_face(int(rng.integers(4000)), 64, 96)
             face = cv2.resize(face, (span, 110), interpolation=cv2.INTER_AREA)
             patch = panel[y + 14 : y + 124, x : x + span]
             patch[:] = (face[: patch.shape[0], : patch.shape[1]] * rng.uniform(0.25, 0.85)).astype(np.uint8)
@@ -140,7 +140,7 @@ def back_panel(kind: BackKind, colour: Colour, seed: int) -> tuple[Picture, ...]
     rng = np.random.default_rng((seed, 4))
     panel: Picture = np.full((512, 512, 3), colour, np.uint8)
     if kind == "wood":
-        panel = _wood(512, 512, colour, rng)
+        panel = wood_grain(512, 512, colour, rng)
     elif kind == "pegboard":
         pitch = int(rng.integers(11, 20))
         for y in range(pitch // 2, 512, pitch):
@@ -151,118 +151,8 @@ def back_panel(kind: BackKind, colour: Colour, seed: int) -> tuple[Picture, ...]
             panel[y : y + 5] = (panel[y : y + 5] * 0.35).astype(np.uint8)
     elif kind == "mesh":
         panel = _mesh(panel, colour, rng)
-    _speckle(panel, rng, 4)
+    speckle(panel, rng, 4)
     return pyramid(with_alpha(panel))
-
-
-def _digits(rng: Generator) -> str:
-    style = rng.random()
-    if style < 0.35:
-        return str(int(rng.choice([9, 12, 17, 20, 22, 33, 39, 49, 79, 99, 105, 129, 149, 199, 259, 399])))
-    if style < 0.8:
-        return f"{int(rng.integers(0, 30))}.{int(rng.choice([49, 99, 95, 50, 29, 79])):02d}"
-    return f"{int(rng.integers(1, 90))},{int(rng.integers(0, 10))}0"
-
-
-@lru_cache(maxsize=2000)
-def tag_face(kind: str, seed: int, width: int, height: int) -> tuple[Picture, ...]:
-    """A price tag: the price large, the name small, often a barcode."""
-    rng = np.random.default_rng((seed, 5))
-    paper: Colour = (247, 250, 250) if rng.random() < 0.75 else hsv(rng.choice([0.14, 0.16, 0.33, 0.58]), 0.2, 1.0)
-    ink: Colour = (20, 20, 20) if rng.random() < 0.75 else ((30, 30, 200), (150, 60, 20))[rng.integers(2)]
-    if kind == "promo":
-        paper = ((40, 40, 220), (30, 210, 250), (40, 160, 60))[rng.integers(3)]
-        ink = (250, 250, 250) if paper[1] < 180 else (20, 20, 200)
-    if kind == "electronic":
-        paper, ink = (206, 212, 208), (35, 35, 35)
-    face = np.full((height, width, 3), paper, np.uint8)
-    price = fit(
-        text_mask(_digits(rng), 40, int(rng.integers(0, 3))),
-        width * rng.uniform(0.3, 0.6),
-        height * rng.uniform(0.4, 0.7),
-    )
-    right = bool(rng.random() < 0.7)
-    middle = width * (0.96 if right else 0.04) + (-1 if right else 1) * price.shape[1] / 2
-    if kind == "two_tone":
-        colour = ((60, 235, 250), (90, 220, 255), (80, 80, 235), (120, 220, 120))[rng.integers(4)]
-        x0, x1 = (int(width * 0.5), width) if right else (0, int(width * 0.5))
-        face[int(height * 0.25) :, x0:x1] = colour
-        price = fit(price, (x1 - x0) * 0.8, height * 0.5)
-        middle = (x0 + x1) / 2
-    stamp(face, price, (middle, height * rng.uniform(0.5, 0.66)), ink)
-    if kind == "strip_text":
-        stamp(
-            face, fit(text_mask("ALL " + _digits(rng), 30, 1), width * 0.9, height * 0.7), (width / 2, height / 2), ink
-        )
-        return pyramid(with_alpha(face))
-    name = fit(script_mask(rng, SCRIPTS[rng.integers(len(SCRIPTS))], 12, 8), width * 0.85, max(4, height * 0.16))
-    stamp(face, name, (width * 0.5, height * 0.11), ink)
-    lo, hi = (0.05, 0.45) if right else (0.55, 0.95)
-    if rng.random() < 0.7 and width > 40:
-        y = int(height * rng.uniform(0.55, 0.75))
-        barcode(face, (int(width * lo), y, int(width * hi), min(height - 2, y + max(5, height // 5))), rng)
-    fine_print(face, (int(width * lo), int(height * 0.25), int(width * hi), int(height * 0.5)), rng, (110, 110, 110), 4)
-    if kind == "electronic":
-        cv2.rectangle(
-            face,
-            (0, 0),
-            (width - 1, height - 1),
-            (235, 235, 235) if rng.random() < 0.6 else (60, 60, 60),
-            max(2, height // 12),
-        )
-    elif rng.random() < 0.5:
-        cv2.rectangle(face, (0, 0), (width - 1, height - 1), (150, 150, 150) if rng.random() < 0.6 else ink, 1)
-    return pyramid(with_alpha(face))
-
-
-def tag_texture(tag: PriceTag) -> tuple[Picture, ...]:
-    """The texture of a placed tag, 44 px high."""
-    return tag_face(tag.kind, tag.seed % 240, max(24, min(160, 8 * round(5.5 * tag.width_mm / tag.height_mm))), 44)
-
-
-@lru_cache(maxsize=128)
-def plate_texture(look: str, colour: Colour, opacity: float, seed: int) -> tuple[Picture, ...]:
-    """Upright plates in a row: pusher paddles, tray fronts, hook ends."""
-    rng = np.random.default_rng((seed, 6))
-    if look == "cardboard" and rng.random() < 0.6:
-        face, _ = draw_face(int(rng.integers(4000)), 160, 48, "wide" if rng.random() < 0.6 else "centre")
-        return pyramid(with_alpha(face))
-    if look == "print":
-        face, _ = draw_face(int(rng.integers(4000)), 120, 160)
-        return pyramid(with_alpha(face))
-    face = _wood(128, 64, colour, rng) if look == "wood" else np.full((96, 64, 3), colour, np.uint8)
-    height, width = face.shape[:2]
-    mask = np.full((height, width), int(255 * opacity), np.uint8)
-    if look == "pusher":
-        gradient(face, colour, dimmed(colour, 0.8))
-        mask[:] = 0
-        r = int(rng.integers(6, 20))
-        cv2.rectangle(mask, (0, r), (width, height), int(255 * opacity), -1)
-        cv2.rectangle(mask, (r, 0), (width - r, r), int(255 * opacity), -1)
-        for x in (r, width - 1 - r):
-            cv2.circle(mask, (x, r), r, int(255 * opacity), -1, cv2.LINE_AA)
-    elif look == "hook":
-        mask[:] = 0
-        cv2.line(mask, (32, 0), (32, 70), 255, 10)
-        cv2.circle(mask, (32, 72), 14, 255, -1, cv2.LINE_AA)
-    elif look == "wire":
-        mask[:] = 0
-        for y in (2, 45, 88):
-            mask[y : y + 5] = 255
-        mask[:, 2:5] = 255
-        mask[:, 32:34] = 255
-    elif look == "clear":
-        mask[:3] = 190
-        mask[-3:] = 150
-        mask[:, :2] = 150
-    else:
-        _speckle(face, rng, 5)
-    return pyramid(with_alpha(face, mask))
-
-
-def texture_of_plate(plate: Plate) -> tuple[Picture, ...]:
-    """The texture of a placed plate."""
-    return plate_texture(plate.look, plate.bgr, plate.opacity, plate.seed % 400)
 
 
 @lru_cache(maxsize=16)
@@ -291,35 +181,36 @@ def prop_texture(kind: str, seed: int, colour: Colour, opacity: float) -> tuple[
     """Posters, promotional strips, talkers, cartons, walls: printed or plain, never for sale."""
     rng = np.random.default_rng((seed, 8))
     if kind in ("poster", "talker", "card"):
-        face, inks = draw_face(int(rng.integers(4000)), 200, 240, ("food", "photo", "centre", "plain")[rng.integers(4)])
+        layout = ("food", "photo", "centre", "plain")[rng.integers(4)]
+        face = printed_face(int(rng.integers(4000)), 200, 240, layout)
         if rng.random() < 0.5:
             stamp(
                 face,
                 fit(text_mask(("SALE", "-50%", "NEW!", "2 FOR 1", "HELLO", "BIO")[rng.integers(6)], 48, 3), 170, 60),
                 (100, 60),
-                inks.accent,
+                make_palette(rng).accent,
             )
     elif kind == "strip":
-        face, _ = draw_face(int(rng.integers(4000)), 300, 40, "wide")
+        face = printed_face(int(rng.integers(4000)), 300, 40, "wide")
     elif kind == "carton":
         face = np.full((120, 160, 3), hsv(0.09, 0.4, rng.uniform(0.5, 0.8)), np.uint8)
         face[56:64] = (face[56:64] * 0.85).astype(np.uint8)
         stamp(face, fit(script_mask(rng, SCRIPTS[rng.integers(len(SCRIPTS))], 24, 4), 90, 30), (80, 30), (50, 70, 90))
-        _speckle(face, rng, 4)
+        speckle(face, rng, 4)
     elif kind == "clutter":
         face = np.empty((160, 160, 3), np.uint8)
-        draw_photo(face, rng, make_palette(rng))
+        print_picture(face, rng, make_palette(rng))
         rough = rng.integers(0, 255, (9, 9, 3)).astype(np.uint8)
         face = cv2.addWeighted(face, 0.5, cv2.resize(rough, (160, 160), interpolation=cv2.INTER_CUBIC), 0.5, 0)
     elif kind == "floor":
         face = np.full((128, 128, 3), colour, np.uint8)
-        _speckle(face, rng, 8)
+        speckle(face, rng, 8)
         step = int(rng.integers(24, 64))
         face[::step] = (face[::step] * 0.75).astype(np.uint8)
         face[:, ::step] = (face[:, ::step] * 0.75).astype(np.uint8)
     else:
         face = np.full((64, 64, 3), colour, np.uint8)
-        _speckle(face, rng, 4)
+        speckle(face, rng, 4)
         if kind == "upright":
             for y in range(3, 64, 8):
                 face[y : y + 3, 24:30] = (25, 25, 25)

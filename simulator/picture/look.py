@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
+from simulator.picture.overlay import motion_kernel
 from simulator.picture.printing import Picture, hsv
 from simulator.picture.scene import CameraLook, Light
 
@@ -62,12 +63,7 @@ def apply_look(picture: Picture, look: CameraLook, rng: Generator) -> Picture:
     if look.blur_px > 0:
         picture = cv2.GaussianBlur(picture, (0, 0), look.blur_px)
     if look.motion_px > 1:
-        side = int(look.motion_px) | 1
-        kernel: Picture = np.zeros((side, side), np.float32)
-        kernel[side // 2] = 1
-        turn = cv2.getRotationMatrix2D((side // 2, side // 2), look.motion_deg, 1)
-        kernel = cv2.warpAffine(kernel, turn, (side, side))
-        picture = cv2.filter2D(picture, -1, kernel / max(kernel.sum(), 1e-6))
+        picture = cv2.filter2D(picture, -1, motion_kernel(look.motion_px, look.motion_deg))
     if look.vignette > 0:
         fade = 1 - look.vignette * _vignette(width, height)
         picture = cv2.multiply(picture, cv2.merge([fade, fade, fade]), dtype=cv2.CV_8U)

@@ -2,12 +2,14 @@
 """Painting textured rectangles of space into a picture, back to front, while keeping who is visible where.
 
 A rectangle is an origin (its top left corner) and two edge vectors in millimetres; its texture maps onto it by one
-homography, so a warp of a small region paints it exactly.
+homography, so a warp of a small region paints it exactly. Textures are BGRA with premultiplied alpha: colour without
+alpha adds light, alpha without colour takes it away.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import cv2
@@ -18,9 +20,40 @@ from simulator.picture.projection import camera_matrix
 from simulator.picture.scene import View
 
 Array: TypeAlias = NDArray[Any]
+Levels: TypeAlias = tuple[Array, ...]
 NEAR_MM = 60.0
 _LEAST_PX = 0.6
 _UNIT = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+_UNIT_3 = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 1.0], [0.0, 1.0, 1.0]])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quads:
+    """Many rectangles seen by one camera, as plain lists that a loop reads fast.
+
+    `spread` holds the nine numbers of the homography from the unit square to pixels; `bounds_px` is (left, top,
+    right, bottom); `sides_px` the lengths of the upper and the right edge. `whole` is False where a corner lies
+    behind the camera.
+    """
+
+    corners_px: Array
+    spread: list[list[float]]
+    bounds_px: list[list[float]]
+    sides_px: list[list[float]]
+    whole: list[bool]
+
+
+def quads_of(matrix: Array, origin: Array, across: Array, down: Array) -> Quads:
+    """Rectangles (n, 3), (n, 3), (n, 3) in millimetres through the 3x4 camera `matrix`."""
+    columns = np.stack([across, down, origin], axis=-1)
+    spread = matrix[:, :3] @ columns
+    spread[:, :, 2] += matrix[:, 3]
+    flat = np.einsum("nij,kj->nki", spread, _UNIT_3)
+    whole = flat[:, :, 2].min(axis=1, initial=np.inf) >= NEAR_MM
+    corners = flat[:, :, :2] / np.where(np.abs(flat[:, :, 2:]) < 1e-9, 1e-9, flat[:, :, 2:])
+    bounds = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+    sides = np.hypot(*(corners[:, 1:3] - corners[:, 0:2]).transpose(2, 0, 1))
+    return Quads(corners, spread.reshape(-1, 9).tolist(), bounds.tolist(), sides.tolist(), whole.tolist())
 
 
 class Painter:
@@ -35,6 +68,7 @@ class Painter:
         self.canvas = cv2.cvtColor(ground, cv2.COLOR_BGR2BGRA)
         self.owner = np.zeros((self.height_px, self.width_px), np.int32)
         self.matrix = camera_matrix(view)
+        self._rows: list[list[float]] = self.matrix.tolist()
         self.eye = np.array(view.position_mm, np.float64)
 
     def corners_px(self, origin: Array, across: Array, down: Array) -> Array | None:
@@ -61,7 +95,7 @@ class Painter:
 
     def paint(
         self,
-        levels: tuple[Array, ...],
+        levels: Levels,
         origin: Array,
         across: Array,
         down: Array,
@@ -74,53 +108,73 @@ class Painter:
 
         `colours` is a 3x3 matrix on BGR.
         """
-        corners = self.corners_px(origin, across, down)
-        clipped = corners if corners is not None else self._clipped_px(origin, across, down)
-        if clipped is None:
-            return 0
-        (left, top), (right, bottom) = clipped.min(axis=0).tolist(), clipped.max(axis=0).tolist()
+        spread = self._spread(origin.tolist(), across.tolist(), down.tolist())
+        corners = _unit_square_through(spread)
+        if corners is None:
+            clipped = self._clipped_px(origin, across, down)
+            if clipped is None:
+                return 0
+            bounds = [*clipped.min(axis=0).tolist(), *clipped.max(axis=0).tolist()]
+            return self._paint(levels[0], spread, bounds, gain, owner=owner, colours=colours, clipped=clipped)
+        (x0, y0), (x1, y1), (x2, y2), (x3, y3) = corners
+        bounds = [min(x0, x1, x2, x3), min(y0, y1, y2, y3), max(x0, x1, x2, x3), max(y0, y1, y2, y3)]
+        texture = _level(levels, math.hypot(x1 - x0, y1 - y0), math.hypot(x2 - x1, y2 - y1))
+        return self._paint(texture, spread, bounds, gain, owner=owner, colours=colours)
+
+    def _spread(self, origin: list[float], across: list[float], down: list[float]) -> list[float]:
+        """The nine numbers of the homography from the unit square to pixels."""
+        (ox, oy, oz), (ax, ay, az), (dx, dy, dz) = origin, across, down
+        spread = []
+        for p, q, r, s in self._rows:
+            spread += [p * ax + q * ay + r * az, p * dx + q * dy + r * dz, p * ox + q * oy + r * oz + s]
+        return spread
+
+    def paint_quad(
+        self,
+        levels: Levels,
+        quads: Quads,
+        index: int,
+        gain: float = 1.0,
+        *,
+        owner: int | None = 0,
+        colours: Array | None = None,
+    ) -> int:
+        """Paint one of many rectangles that lies wholly before the camera (`quads.whole`); else as `paint`."""
+        texture = _level(levels, *quads.sides_px[index])
+        return self._paint(texture, quads.spread[index], quads.bounds_px[index], gain, owner=owner, colours=colours)
+
+    def _paint(
+        self,
+        texture: Array,
+        spread: list[float],
+        bounds_px: list[float],
+        gain: float,
+        *,
+        owner: int | None,
+        colours: Array | None,
+        clipped: Array | None = None,
+    ) -> int:
+        left, top, right, bottom = bounds_px
         if right - left < _LEAST_PX or bottom - top < _LEAST_PX:
             return 0
         x0, y0 = int(max(left - 1, 0)), int(max(top - 1, 0))
         x1, y1 = int(min(right + 2, self.width_px)), int(min(bottom + 2, self.height_px))
         if x1 <= x0 or y1 <= y0:
             return 0
-        texture = self._level(levels, clipped, partial=corners is None)
         if colours is not None:
             mix = np.eye(4)
             mix[:3, :3] = colours * gain
             texture, gain = cv2.transform(texture, mix), 1.0
-        height, width = texture.shape[:2]
-        spread = self.matrix @ np.array(
-            [
-                [across[0] / width, down[0] / height, origin[0]],
-                [across[1] / width, down[1] / height, origin[1]],
-                [across[2] / width, down[2] / height, origin[2]],
-                [0.0, 0.0, 1.0],
-            ]
-        )
-        spread[:, 2] += 0.5 * (spread[:, 0] + spread[:, 1])
-        spread[0] -= (x0 + 0.5) * spread[2]
-        spread[1] -= (y0 + 0.5) * spread[2]
-        patch = cv2.warpPerspective(texture, spread, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
-        if corners is None:
+        patch = cv2.warpPerspective(texture, _onto(spread, texture.shape, x0, y0), (x1 - x0, y1 - y0))
+        if clipped is not None:
             window = np.zeros(patch.shape[:2], np.uint8)
             cv2.fillPoly(window, [np.clip(clipped - (x0, y0), -9000, 9000).astype(np.int32)], 255)
             patch = cv2.bitwise_and(patch, cv2.merge([window] * 4))
         return self._blend(patch, x0, y0, gain, owner)
 
-    def _level(self, levels: tuple[Array, ...], corners: Array, *, partial: bool) -> Array:
-        """The coarsest texture that is still as fine as the picture."""
-        if partial or len(levels) == 1:
-            return levels[0]
-        (x0, y0), (x1, y1), (x2, y2) = corners[:3].tolist()
-        across_px, down_px = max(math.hypot(x1 - x0, y1 - y0), 1.0), max(math.hypot(x2 - x1, y2 - y1), 1.0)
-        height, width = levels[0].shape[:2]
-        shrink = min(width / across_px, height / down_px)
-        return levels[min(int(math.log2(max(shrink, 1.0)) + 0.15), len(levels) - 1)]
-
     def _blend(self, patch: Array, x0: int, y0: int, gain: float, owner: int | None) -> int:
-        target = self.canvas[y0 : y0 + patch.shape[0], x0 : x0 + patch.shape[1]]
+        height, width = patch.shape[:2]
+        target = self.canvas[y0 : y0 + height, x0 : x0 + width]
         alpha = cv2.extractChannel(patch, 3)
         keep = cv2.bitwise_not(alpha)
         kept = cv2.multiply(target, cv2.merge([keep, keep, keep, keep]), scale=1 / 255)
@@ -131,6 +185,40 @@ class Painter:
         if owner is None:
             return 0
         _, solid = cv2.threshold(alpha, 127, 255, cv2.THRESH_BINARY)
-        window = self.owner[y0 : y0 + patch.shape[0], x0 : x0 + patch.shape[1]]
-        np.copyto(window, owner, where=solid.view(np.bool_))
+        np.copyto(self.owner[y0 : y0 + height, x0 : x0 + width], owner, where=solid.view(np.bool_))
         return int(cv2.countNonZero(solid))
+
+
+def _level(levels: Levels, across_px: float, down_px: float) -> Array:
+    """The coarsest texture that is still as fine as the picture."""
+    if len(levels) == 1:
+        return levels[0]
+    height, width = levels[0].shape[:2]
+    shrink = min(width / max(across_px, 1.0), height / max(down_px, 1.0))
+    return levels[min(int(math.log2(shrink) + 0.15), len(levels) - 1)] if shrink > 1.8 else levels[0]
+
+
+def _unit_square_through(spread: list[float]) -> list[tuple[float, float]] | None:
+    """Where a homography puts the corners of the unit square; None where one lies behind the camera."""
+    a, b, c, d, e, f, g, h, i = spread
+    corners = []
+    for u, v in ((0, 0), (1, 0), (1, 1), (0, 1)):
+        depth = g * u + h * v + i
+        if depth < NEAR_MM:
+            return None
+        corners.append(((a * u + b * v + c) / depth, (d * u + e * v + f) / depth))
+    return corners
+
+
+def _onto(spread: list[float], shape: tuple[int, ...], x0: int, y0: int) -> Array:
+    """The matrix that warps a texture of `shape` into a patch whose corner is (x0, y0), pixel centres on centres."""
+    height, width = shape[:2]
+    a, b, c, d, e, f, g, h, i = spread
+    a, d, g = a / width, d / width, g / width
+    b, e, h = b / height, e / height, h / height
+    c, f, i = c + 0.5 * (a + b), f + 0.5 * (d + e), i + 0.5 * (g + h)
+    x, y = x0 + 0.5, y0 + 0.5
+    return np.array(
+        ((a - x * g, b - x * h, c - x * i), (d - y * g, e - y * h, f - y * i), (g, h, i)),
+        np.float64,
+    )

@@ -55,7 +55,6 @@ def random_scene(rng: Generator, image_wh_px: tuple[int, int]) -> Scene:
         light=_light(rng, style),
         look=_look(rng, facing_px),
         surround_seed=int(rng.integers(1 << 30)),
-        hand_seed=int(rng.integers(1, 1 << 30)) if rng.random() < 0.05 else 0,
     )
 
 

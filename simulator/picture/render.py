@@ -14,7 +14,6 @@ from simulator.picture.drawing import BoxLabel, Drawing
 from simulator.picture.look import apply_look, light_map
 from simulator.picture.projection import undistort_maps
 from simulator.picture.scene import Scene
-from simulator.picture.surroundings import draw_hand
 from simulator.picture.truth import IGNORE_BELOW_FRACTION, TrueBox, claimed_boxes, gap_boxes
 
 __all__ = ["IGNORE_BELOW_FRACTION", "BoxLabel", "RenderedView", "TrueBox", "render_scene"]
@@ -35,19 +34,11 @@ def render_scene(scene: Scene, rng: Generator) -> RenderedView:
     drawing = Drawing(scene)
     drawing.draw()
     canvas = cv2.cvtColor(drawing.painter.canvas, cv2.COLOR_BGRA2BGR)
-    if scene.hand_seed:
-        draw_hand(canvas, drawing.painter.owner, scene.hand_seed)
     width, height = scene.view.image_wh_px
     field = cv2.resize(light_map(scene.light, width, height), (width, height), interpolation=cv2.INTER_LINEAR)
-    canvas = cv2.multiply(canvas, cv2.merge([field, field, field]), dtype=cv2.CV_8U)
+    canvas = cv2.multiply(canvas, cv2.merge([field * part for part in scene.light.colour_bgr]), dtype=cv2.CV_8U)
     if scene.view.k1 or scene.view.k2:
         map_x, map_y = undistort_maps(scene.view)
         canvas = cv2.remap(canvas, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     picture = apply_look(canvas, scene.look, rng)
     return RenderedView(picture, tuple(claimed_boxes(drawing) + gap_boxes(drawing, picture)))
-
-
-if __name__ == "__main__":
-    from simulator.picture.contact_sheet import main
-
-    main()

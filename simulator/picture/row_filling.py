@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.random import Generator
 
-from simulator.picture.packs import random_style
+from simulator.picture.damage import random_damage
+from simulator.picture.packs import random_style, sister_style
 from simulator.picture.printing import hsv
-from simulator.picture.scene import Bay, Divider, Gap, GapKind, PackStyle, PlacedPack, Plate, merge_gaps
+from simulator.picture.scene import Bay, Divider, Gap, GapKind, PackStyle, PlacedPack, Plate, PlateLook, merge_gaps
 from simulator.picture.store_styles import StoreStyle
 
 
@@ -32,6 +33,15 @@ class RowFill:
     plates: list[Plate] = field(default_factory=list)
     dividers: list[Divider] = field(default_factory=list)
     tag_x_mm: list[float] = field(default_factory=list)
+    flags_mm: list[tuple[float, float, float]] = field(default_factory=list)
+    """Ends of hooks that may carry a tag."""
+
+
+_SISTER_SHARE = 0.4
+_DAMAGED_SHARE = 0.025
+_TOPPLED_SHARE = 0.006
+_LEANING = ("box", "blister", "produce")
+_CRATES = ((60, 130, 40), (150, 80, 30), (40, 40, 45), (60, 60, 170), (120, 160, 190))
 
 
 class _Filler:
@@ -46,9 +56,19 @@ class _Filler:
         self.tilt = float(rng.uniform(*self.store.tilt_deg))
         self.inset = float(rng.choice([3.0, 12.0, 30.0]))
         self.empty_left = 0
+        self.last: PackStyle | None = None
+        self.cardboard = hsv(rng.uniform(0.07, 0.11), rng.uniform(0.2, 0.6), rng.uniform(0.4, 0.85))
+        self.crate_bgr = _CRATES[int(rng.integers(len(_CRATES)))]
         self.pusher_bgr = hsv(rng.random(), rng.choice([0.0, 0.03]), rng.choice([0.1, 0.3, 0.85, 0.95]))
 
     def sku(self) -> PackStyle:
+        if self.last is not None and self.rng.random() < _SISTER_SHARE and not self.store.layout:
+            self.last = sister_style(self.rng, self.last)
+        else:
+            self.last = self._stranger()
+        return self.last
+
+    def _stranger(self) -> PackStyle:
         shape = self.store.shapes[int(self.rng.integers(len(self.store.shapes)))]
         spread = 1 + float(self.rng.normal(0, self.store.size_spread * 0.6))
         height = min(self.plan.facing_mm * min(max(spread, 0.5), 1.5), self.row.clearance_mm / self.plan.tiers * 0.97)
@@ -71,8 +91,11 @@ class _Filler:
             for _ in range(count):
                 if x + style.width_mm > self.bay.width_mm - 4:
                     break
-                self._facing(style, x + style.width_mm / 2, tiers)
-                x += pitch
+                if self._topple(style, x):
+                    x += style.height_mm + self.spacing
+                else:
+                    self._facing(style, x + style.width_mm / 2, tiers)
+                    x += pitch
                 self.column += 1
             if x > start:
                 self.fill.tag_x_mm.append(start + (x - start) * float(self.rng.uniform(0.2, 0.6)))
@@ -83,6 +106,19 @@ class _Filler:
                 x += float(self.rng.uniform(0.05, 0.5)) * self.plan.facing_mm
         self.fill.gaps = list(merge_gaps(tuple(self.fill.gaps), self.spacing + 12.0))
         return self.fill
+
+    def _topple(self, style: PackStyle, x: float) -> bool:
+        """Now and then a pack lies on its side or its back where one should stand."""
+        if self.rng.random() > _TOPPLED_SHARE or self.store.filling in ("pegs", "crates", "pushers"):
+            return False
+        wide = max(style.height_mm, style.width_mm)
+        if x + wide > self.bay.width_mm - 4 or max(style.width_mm, style.depth_mm) > self.row.clearance_mm:
+            return False
+        self._pack(style, x + wide / 2, 0, 0, -self.inset)
+        self.fill.packs[-1] = replace(
+            self.fill.packs[-1], damage="toppled", damage_seed=int(self.rng.integers(12)), yaw_deg=0.0, roll_deg=0.0
+        )
+        return True
 
     def _tiers(self, style: PackStyle) -> int:
         stackable = style.shape in ("box", "can", "cup", "jar", "brick")
@@ -113,7 +149,7 @@ class _Filler:
         if tiers > 1 and self.rng.random() < self.scarcity * 0.8:
             standing = int(self.rng.integers(1, tiers))
         for tier in range(standing):
-            self._pack(style, x, tier, 0, -self.inset)
+            self._front(style, x, tier)
         deep = -self.inset - style.depth_mm - 3
         if self.rng.random() < 0.65:
             behind = tiers if self.rng.random() < 0.7 else standing
@@ -121,6 +157,14 @@ class _Filler:
                 self._pack(style, x, tier, 1, deep)
         if standing < tiers:
             self._gap(style, x, self.row.y_mm + standing * style.height_mm, tiers * style.height_mm, "tier")
+
+    def _front(self, style: PackStyle, x: float, tier: int) -> None:
+        """A facing, now and then a damaged one."""
+        self._pack(style, x, tier, 0, -self.inset)
+        if self.rng.random() < _DAMAGED_SHARE:
+            kind, seed = random_damage(self.rng, style)
+            if kind != "toppled":
+                self.fill.packs[-1] = replace(self.fill.packs[-1], damage=kind, damage_seed=seed)
 
     def _pack(self, style: PackStyle, x: float, tier: int, depth_index: int, z: float) -> None:
         rng = self.rng
@@ -131,7 +175,7 @@ class _Filler:
         else:
             yaw = rng.normal(0, 3.5) * loose if rng.random() < 0.92 else rng.normal(0, 16)
             roll = rng.normal(0, 1.0) * loose if self.store.filling != "pushers" else rng.normal(0, 1.8)
-            tilt = self.tilt if style.shape in ("box", "blister") and self.plan.tiers == 1 else 0.0
+            tilt = self.tilt if style.shape in _LEANING and self.plan.tiers == 1 else 0.0
         self.fill.packs.append(
             PlacedPack(
                 ref_id=f"{self.index}-{self.column}-{depth_index}-{tier}",
@@ -167,7 +211,7 @@ class _Filler:
             for tier in range(int(self.rng.integers(1, tiers + 1))):
                 self._pack(style, x, tier, 1, z)
             kind = "deep"
-        elif self.store.filling == "trays" and self.rng.random() < 0.3:
+        elif self.store.filling in ("trays", "ready_trays") and self.rng.random() < 0.3:
             kind = "tray"
         self._gap(
             style, x, self.row.y_mm, tall * float(self.rng.uniform(0.95, 1.08)), "bare" if kind == "deep" else kind
@@ -219,31 +263,27 @@ class _Filler:
             )
 
     def _peg(self, style: PackStyle, x: float) -> None:
+        """A card on a wire hook that reaches out to the front, with a flag for a tag at its end."""
         base = self.row.y_mm + (self.row.clearance_mm - style.height_mm) * 0.7
         hook = self.row.clearance_mm * 0.06
-        if self._is_empty():
+        empty = self._is_empty()
+        if empty:
             self._gap_peg(style, x, base)
         else:
-            self._pack(style, x, 0, 0, -8.0)
-            self.fill.packs[-1] = replace(self.fill.packs[-1], y_mm=base, tilt_deg=0.0)
-            if self.rng.random() < 0.5:
-                self._pack(style, x + float(self.rng.normal(0, 3)), 0, 1, -22.0)
-                self.fill.packs[-1] = replace(self.fill.packs[-1], y_mm=base, tilt_deg=0.0)
-        self.fill.plates.append(
-            Plate(
-                self.index,
-                self.column,
-                x,
-                base + style.height_mm - hook,
-                hook * 0.6,
-                hook,
-                -1.0,
-                (200, 200, 200),
-                1.0,
-                "hook",
-                3,
-            )
+            for depth_index in range(1 + int(self.rng.integers(0, 3))):
+                aside = float(self.rng.normal(0, 3)) if depth_index else 0.0
+                self._pack(style, x + aside, 0, min(depth_index, 1), -8.0 - 14.0 * depth_index)
+                name = f"{self.index}-{self.column}-{depth_index}-0"
+                self.fill.packs[-1] = replace(self.fill.packs[-1], ref_id=name, y_mm=base, tilt_deg=0.0)
+        top = base + style.height_mm
+        back = -self.row.depth_mm + 2 if empty else -6.0
+        rod = Divider(
+            self.index, self.column, x, 5.0, back, 22.0, (196, 196, 192), 1.0, "hook", top - 9 - self.row.y_mm
         )
+        self.fill.dividers.append(rod)
+        end = Plate(self.index, self.column, x, top - hook, hook * 0.6, hook, -1.0, (200, 200, 200), 1.0, "hook", 3)
+        self.fill.plates.append(end)
+        self.fill.flags_mm.append((x, top - 4, 24.0))
 
     def _gap_peg(self, style: PackStyle, x: float, base: float) -> None:
         half = style.width_mm / 2
@@ -251,38 +291,48 @@ class _Filler:
         self.fill.gaps.append(Gap(name, self.index, x - half, x + half, base, base + style.height_mm, "hook", -8.0))
 
     def _between(self, x: float, style: PackStyle) -> None:
-        """Dividers and trays at the border of two SKUs."""
+        """Dividers, trays and crates at the border of two SKUs."""
         rng, row = self.rng, self.row
         self.column += 1
-        if self.store.filling == "trays" and rng.random() < 0.8:
-            wood = rng.random() < 0.5
-            colour = hsv(rng.uniform(0.07, 0.11), rng.uniform(0.2, 0.6), rng.uniform(0.4, 0.85))
-            tall = style.height_mm * float(rng.uniform(0.35, 0.8))
-            self.fill.dividers.append(Divider(self.index, self.column, x, tall, -row.depth_mm + 2, -2.0, colour, 1.0))
-            low = tall * float(rng.uniform(0.25, 0.6))
-            start = self._tray_start
-            if x - start > 20:
-                self.fill.plates.append(
-                    Plate(
-                        self.index,
-                        self.column - 1,
-                        (start + x) / 2,
-                        row.y_mm,
-                        x - start,
-                        low,
-                        -0.5,
-                        colour,
-                        1.0,
-                        "wood" if wood else "cardboard",
-                        int(rng.integers(400)),
-                    )
-                )
-            self._tray_start = x
-        elif self.store.filling in ("facings", "pushers", "bags") and rng.random() < 0.25:
+        filling = self.store.filling
+        if filling in ("trays", "ready_trays") and rng.random() < 0.85:
+            self._tray(x, style)
+        elif filling == "crates":
+            tall = style.height_mm * 0.5
+            side = Divider(self.index, self.column, x, tall, -row.depth_mm + 2, -1.0, self.crate_bgr, 1.0, "crate")
+            self.fill.dividers.append(side)
+        elif filling in ("facings", "pushers", "bags") and rng.random() < 0.25:
             tall = style.height_mm * float(rng.uniform(0.25, 0.9))
-            self.fill.dividers.append(
-                Divider(self.index, self.column, x, tall, -row.depth_mm + 2, -1.0, (235, 235, 235), 0.18)
+            clear = Divider(self.index, self.column, x, tall, -row.depth_mm + 2, -1.0, (235, 235, 235), 0.18)
+            self.fill.dividers.append(clear)
+
+    def _tray(self, x: float, style: PackStyle) -> None:
+        """A wooden or cardboard tray around the facings since the last one: front and side."""
+        rng, row = self.rng, self.row
+        ready = self.store.filling == "ready_trays"
+        tall = style.height_mm * float(rng.uniform(0.45, 0.95) if ready else rng.uniform(0.35, 0.8))
+        low = style.height_mm * float(rng.uniform(0.16, 0.45)) if ready else tall * float(rng.uniform(0.25, 0.6))
+        look: PlateLook = "ready_tray" if ready else "wood" if rng.random() < 0.5 else "cardboard"
+        side = Divider(
+            self.index,
+            self.column,
+            x,
+            tall,
+            -row.depth_mm + 2 if not ready else -min(row.depth_mm - 2, 300.0),
+            -2.0,
+            self.cardboard,
+            1.0,
+            "plain" if look == "wood" else "cardboard",
+        )
+        self.fill.dividers.append(side)
+        start = self._tray_start
+        if x - start > 20:
+            middle, seed = (start + x) / 2, int(rng.integers(400))
+            front = Plate(
+                self.index, self.column - 1, middle, row.y_mm, x - start, low, -0.5, self.cardboard, 1.0, look, seed
             )
+            self.fill.plates.append(front)
+        self._tray_start = x
 
     _tray_start = 0.0
 

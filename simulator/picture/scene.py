@@ -211,7 +211,7 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Occluder:
-    """A person, trolley or basket between camera and bay, on the floor at (`x_mm`, `z_mm`), z before the front plane."""
+    """A person, trolley or basket before the bay: on the floor at (`x_mm`, `z_mm`), z counted from the front plane."""
 
     kind: OccluderKind
     x_mm: float

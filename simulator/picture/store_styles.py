@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from simulator.picture.scene import PackShape
 
-Filling: TypeAlias = Literal["facings", "pushers", "pegs", "trays", "bags"]
+Filling: TypeAlias = Literal["facings", "pushers", "pegs", "trays", "ready_trays", "crates", "bags"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,17 @@ class StoreStyle:
     layout: str = ""
     size_spread: float = 0.25
     tilt_deg: tuple[float, float] = (0, 0)
+    doors: float = 0.0
+    """Share of bays behind glass doors."""
+    edge_light: float = 0.12
+    """Share of bays with strip lights under their boards."""
 
 
 STORE_STYLES: dict[str, StoreStyle] = {
     "gondola_mixed": StoreStyle(
         weight=2.2,
         filling="facings",
-        shapes=("box", "box", "box", "bag", "bottle", "can", "jar", "carton", "cup", "tube", "brick"),
+        shapes=("box", "box", "box", "bag", "bottle", "can", "jar", "carton", "cup", "tube", "brick", "pouch", "tray"),
         facing_mm=(110, 240),
     ),
     "gondola_boxes": StoreStyle(
@@ -91,7 +95,7 @@ STORE_STYLES: dict[str, StoreStyle] = {
     "pegs": StoreStyle(
         weight=0.8,
         filling="pegs",
-        shapes=("blister", "blister", "bag"),
+        shapes=("blister", "blister", "pouch", "bag"),
         facing_mm=(110, 220),
         clearance=(1.08, 1.35),
         depth_mm=(60, 120),
@@ -105,7 +109,7 @@ STORE_STYLES: dict[str, StoreStyle] = {
     "snack_bags": StoreStyle(
         weight=1.5,
         filling="bags",
-        shapes=("bag",),
+        shapes=("bag", "bag", "bag", "pouch"),
         facing_mm=(130, 280),
         clearance=(1.02, 1.5),
         fences=("none", "clear", "clear", "wire"),
@@ -130,13 +134,57 @@ STORE_STYLES: dict[str, StoreStyle] = {
     "drinks": StoreStyle(
         weight=1.3,
         filling="facings",
-        shapes=("bottle", "bottle", "can", "can", "carton", "brick"),
+        shapes=("bottle", "bottle", "can", "can", "carton", "brick", "jug"),
         facing_mm=(115, 310),
         clearance=(1.06, 1.35),
         boards=("metal", "wire", "wire", "glass"),
         backs=("plain", "dark", "plain"),
         same_sku=(1, 7),
         spacing_mm=(0, 4),
+        doors=0.12,
+    ),
+    "chiller": StoreStyle(
+        weight=0.9,
+        filling="facings",
+        shapes=("bottle", "carton", "cup", "cup", "brick", "jug", "pouch", "box"),
+        facing_mm=(80, 260),
+        clearance=(1.08, 1.5),
+        tiers=(1, 1, 1, 2),
+        boards=("metal", "wire", "glass"),
+        backs=("plain", "plain", "dark"),
+        fences=("none", "clear", "clear", "wire"),
+        same_sku=(1, 6),
+        spacing_mm=(0, 6),
+        dark=0.1,
+        doors=0.7,
+        edge_light=0.6,
+    ),
+    "ready_trays": StoreStyle(
+        weight=1.1,
+        filling="ready_trays",
+        shapes=("box", "bag", "can", "pouch", "jar", "cup", "brick"),
+        facing_mm=(60, 190),
+        clearance=(1.2, 1.8),
+        same_sku=(2, 5),
+        spacing_mm=(0, 2),
+        tidy=0.6,
+    ),
+    "produce": StoreStyle(
+        weight=0.6,
+        filling="crates",
+        shapes=("produce",),
+        facing_mm=(170, 260),
+        clearance=(1.3, 1.9),
+        depth_mm=(380, 600),
+        boards=("wood", "metal", "none"),
+        backs=("dark", "wood", "plain"),
+        fences=("none",),
+        same_sku=(1, 2),
+        spacing_mm=(4, 14),
+        uniform_rows=0.8,
+        tidy=0.9,
+        tilt_deg=(12, 38),
+        edge_light=0.35,
     ),
     "cups_jars": StoreStyle(
         weight=0.8,

@@ -44,7 +44,7 @@ def a_view(*, k1: float = 0.0, sideways_mm: float = 0.0, raised_mm: float = 0.0)
 
 
 def a_scene(*packs: PlacedPack, view: View | None = None) -> Scene:
-    return Scene(bay=a_bay(), view=view or a_view(), packs=packs, light=Light(row_shadow=0.0))
+    return Scene(bay=a_bay(), view=view or a_view(), packs=packs, light=Light(row_shadow=0.0, contact=0.0))
 
 
 def a_pack(
