@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Eyes and detectors of a store's cameras, for either kind of sight."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from edge.detector import Detector
+from simulator.rig.in_process_eye import SchematicEye, ShelfEye, ShopLight
+from simulator.rig.modelled_detector import ModelledDetector
+from simulator.scoring.record import Sight
+from simulator.store.plan import StorePlan
+from simulator.store.world import World
+
+
+def eyes_of(
+    plan: StorePlan, world: World, light: ShopLight, detector: Detector, *, sight: Sight, seed: int
+) -> tuple[Mapping[str, ShelfEye], Mapping[str, Detector]]:
+    """By camera: what it shows, and who finds packs in it."""
+    if sight is Sight.DETECTOR:
+        raise NotImplementedError
+    shapes = {zone.sku: zone.shape for _, zone in plan.zones()}
+    eyes: dict[str, ShelfEye] = {}
+    detectors: dict[str, Detector] = {}
+    for bay in plan.bays:
+        modelled = ModelledDetector(detector.card, shapes, camera_id=bay.camera_id, seed=seed)
+        eyes[bay.camera_id] = SchematicEye(bay, world, light, modelled, seed)
+        # It is no Detector, but does all that a watcher asks of one.
+        detectors[bay.camera_id] = cast("Detector", modelled)
+    return eyes, detectors
