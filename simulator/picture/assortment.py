@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -40,31 +41,42 @@ _LAYOUTS_OF: Final[dict[PackShape, tuple[str, ...]]] = {
 }
 SISTERS_COUNT: Final = 5
 """Varieties of each made-up brand."""
+_TINTED_SHARE: Final = 0.4
 _BRANDS_PER_SHAPE: Final[dict[PackShape, int]] = {"box": 200, "bag": 60, "bottle": 50, "pouch": 26, "produce": 4}
 """Random scenes draw from this many made-up brands of a shape (else 26), in any size: art stays cached."""
 
 
-def random_style(rng: Generator, shape: PackShape, height_mm: float | None = None) -> PackStyle:
-    """A made-up SKU of a shape; `height_mm` keeps its proportions near those of the trade."""
+@lru_cache(maxsize=4000)
+def _made_up(shape: PackShape, seed: int) -> PackStyle:
+    """The first variety of a made-up brand of a shape, in a size of the trade."""
     (w0, w1), (h0, h1), (d0, d1) = _SIZES[shape]
-    tint_seed = int(rng.integers(1, 4000)) if rng.random() < (0.0 if shape == "produce" else 0.4) else 0
-    brand, sister = int(rng.integers(_BRANDS_PER_SHAPE.get(shape, 26))), int(rng.integers(SISTERS_COUNT))
-    rng = np.random.default_rng((brand, list(_SIZES).index(shape)))
-    width, height, depth = rng.uniform(w0, w1), rng.uniform(h0, h1), rng.uniform(d0, d1)
-    if height_mm is not None:
-        width, height, depth = width * height_mm / height, height_mm, depth * height_mm / height
-    if shape in ROUND_SHAPES and shape != "jug":
-        depth = width
+    rng = np.random.default_rng((seed, list(_SIZES).index(shape)))
+    width_mm, height_mm, depth_mm = (float(side) for side in rng.uniform((w0, h0, d0), (w1, h1, d1)))
     layouts = _LAYOUTS_OF.get(shape, ("",))
     brand_seed = int(rng.integers(1, 1_000_000))
     return PackStyle(
         shape=shape,
-        width_mm=float(width),
-        height_mm=float(height),
-        depth_mm=float(depth),
-        face_seed=brand_seed * SISTERS_COUNT + sister,
+        width_mm=width_mm,
+        height_mm=height_mm,
+        depth_mm=width_mm if shape in ROUND_SHAPES and shape != "jug" else depth_mm,
+        face_seed=brand_seed * SISTERS_COUNT,
         brand_seed=brand_seed,
-        layout=str(layouts[int(rng.integers(len(layouts)))]),
+        layout=layouts[int(rng.integers(len(layouts)))],
+    )
+
+
+def random_style(rng: Generator, shape: PackShape, height_mm: float | None = None) -> PackStyle:
+    """A made-up SKU of a shape; `height_mm` scales it and keeps its proportions."""
+    brand, sister = int(rng.integers(_BRANDS_PER_SHAPE.get(shape, 26))), int(rng.integers(SISTERS_COUNT))
+    tint_seed = int(rng.integers(1, 4000)) if shape != "produce" and rng.random() < _TINTED_SHARE else 0
+    first = _made_up(shape, brand)
+    scale = 1.0 if height_mm is None else height_mm / first.height_mm
+    return replace(
+        first,
+        width_mm=first.width_mm * scale,
+        height_mm=first.height_mm * scale,
+        depth_mm=first.depth_mm * scale,
+        face_seed=first.face_seed + sister,
         tint_seed=tint_seed,
     )
 
@@ -79,6 +91,6 @@ def sister_style(rng: Generator, style: PackStyle) -> PackStyle:
 def pack_style_for(sku: str) -> PackStyle:
     """The look of a SKU: shape, size and artwork follow from its name and never change."""
     digest = hashlib.sha256(sku.encode("utf-8")).digest()
-    rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
     shapes: tuple[PackShape, ...] = ("box", "box", "bottle", "can", "bag", "cup", "jar", "tube", "carton", "brick")
-    return random_style(rng, shapes[int(rng.integers(len(shapes)))])
+    shape = shapes[digest[8] % len(shapes)]
+    return replace(_made_up(shape, int.from_bytes(digest[:8], "big")), face_seed=int.from_bytes(digest[9:13], "big"))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import cv2
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 _Canvas: TypeAlias = NDArray[Any]
 _Point: TypeAlias = tuple[float, float]
+EM_PX: Final = 48
+LETTERS_COUNT: Final = 26
 
 
 class _Pen:
@@ -194,8 +197,9 @@ _DRAWERS: Final[dict[str, Callable[[_Pen, Generator], None]]] = {
 }
 
 
-def draw_glyph(  # noqa: PLR0917 - where, how large, which, how thick
-    canvas: _Canvas, x: int, em: int, script: str, pen_px: int, rng: Generator
-) -> None:
-    """One made-up letter, `em` px square, its left edge at column `x` of a coverage mask."""
-    _DRAWERS[script](_Pen(canvas, x, em, pen_px), rng)
+@lru_cache(maxsize=2000)
+def glyph_mask(script: str, letter: int, pen_px: int) -> NDArray[Any]:
+    """Coverage uint8 (EM_PX, EM_PX) of one made-up letter; `letter` counts to LETTERS_COUNT."""
+    canvas: _Canvas = np.zeros((EM_PX, EM_PX), np.uint8)
+    _DRAWERS[script](_Pen(canvas, 0, EM_PX, pen_px), np.random.default_rng((letter, len(script), ord(script[0]))))
+    return canvas

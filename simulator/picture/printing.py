@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from simulator.picture.glyphs import draw_glyph
+from simulator.picture.glyphs import LETTERS_COUNT, glyph_mask
 
 Picture: TypeAlias = NDArray[Any]
 Colour: TypeAlias = tuple[int, int, int]
@@ -156,12 +156,11 @@ def script_line(script: str, height_px: int, glyph_count: int, seed: int) -> Pic
     if script == "latin":
         words = " ".join(made_up_word(rng) for _ in range(1 if glyph_count < 9 else 2))
         return text_mask(words, height_px, int(rng.integers(0, 1 + max(1, height_px // 12))))
+    pen_px = int(rng.integers(4, 9))
+    letters = rng.integers(LETTERS_COUNT, size=glyph_count)
+    line = np.hstack([glyph_mask(script, int(letter), pen_px) for letter in letters])
     em = max(7, height_px)
-    canvas: Picture = np.zeros((em, em * glyph_count), np.uint8)
-    pen_px = max(1, round(em * rng.uniform(0.08, 0.17)))
-    for index in range(glyph_count):
-        draw_glyph(canvas, index * em, em, script, pen_px, rng)
-    return canvas
+    return np.asarray(cv2.resize(line, (em * glyph_count, em), interpolation=cv2.INTER_AREA))
 
 
 def fit(mask: Picture, max_width_px: float, max_height_px: float) -> Picture:
