@@ -5,25 +5,22 @@ import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from contract.ids import CameraId, ZoneId
 from simulator.errors import StorePlanError
 from simulator.store.assortment import Assortment, stocked
 from simulator.store.habits import Habits
 from simulator.store.layout import BOARD_MM, FACING_SPACING_MM, FLOOR_MM, BayPlan, RowPlan, ZonePlan
-from simulator.store.trade import DemandPlan, OpeningHours, PromotionPlan, StockPlan, SupplierPlan, UnitsCount
+from simulator.store.trade import DemandPlan, OpeningHours, PromotionPlan, StockPlan, SupplierPlan
 
 __all__ = [
     "BOARD_MM",
     "FACING_SPACING_MM",
     "FLOOR_MM",
     "STORES_FOLDER",
-    "Act",
     "BayPlan",
     "DemandPlan",
     "RowPlan",
@@ -40,35 +37,6 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Act(StrEnum):
-    """What the script can make happen."""
-
-    SELL = "sell"
-    STEAL = "steal"
-    RESTOCK = "restock"
-    COVER = "cover"
-    UNCOVER = "uncover"
-    FREEZE = "freeze"
-    THAW = "thaw"
-
-
-class ScriptEvent(_Part):
-    """One thing that happens `at_s` seconds after opening, at a zone or to a camera."""
-
-    at_s: Annotated[float, Field(ge=0)]
-    act: Act
-    zone_id: ZoneId | None = None
-    camera_id: CameraId | None = None
-    units: UnitsCount = 1
-
-    @model_validator(mode="after")
-    def _has_its_place(self) -> Self:
-        at_a_zone = self.act in {Act.SELL, Act.STEAL, Act.RESTOCK}
-        if at_a_zone != (self.zone_id is not None) or at_a_zone == (self.camera_id is not None):
-            raise ValueError(f"'{self.act}' takes place at a {'zone_id' if at_a_zone else 'camera_id'}, and only there")
-        return self
-
-
 class StorePlan(_Part):
     """The whole store."""
 
@@ -81,7 +49,6 @@ class StorePlan(_Part):
     opening_hours: tuple[OpeningHours, ...] = (OpeningHours(),)
     """A weekday that stands in none is closed."""
     habits: Habits = Habits()
-    script: tuple[ScriptEvent, ...] = ()
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
@@ -102,8 +69,6 @@ class StorePlan(_Part):
         unknown = (unknown | {promotion.sku for promotion in self.promotions}) - known
         unknown |= {demand.twin for demand in self.demand if demand.twin} - known
         unknown |= {sku for supplier in self.suppliers for sku in supplier.skus} - known
-        unknown |= {event.zone_id for event in self.script if event.zone_id} - {zone.zone_id for zone in zones}
-        unknown |= {event.camera_id for event in self.script if event.camera_id} - {bay.camera_id for bay in self.bays}
         if unknown:
             raise ValueError(f"nothing in the store is called {', '.join(sorted(unknown))}")
         return self
@@ -157,8 +122,10 @@ def _merged(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, 
 
 
 def _faults(source: str, error: ValidationError) -> str:
+    """One line per fault: file, field, what was expected. A fault between fields belongs to the whole."""
     return "\n".join(
-        f"{source}: {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()
+        ": ".join((source, ".".join(str(part) for part in fault["loc"]) or "as a whole", fault["msg"]))
+        for fault in error.errors()
     )
 
 

@@ -140,7 +140,7 @@ class Shoppers:
             behind = bool(rng.random() < self._habits.behind_fraction)
             damaged_too = bool(rng.random() < self._habits.takes_damaged_fraction)
             for zone_id in world.home_zones(sku):
-                if world.pick(zone_id, shopper.basket_id, behind=behind, damaged_too=damaged_too, luck=rng):
+                if world.pick(zone_id, shopper.basket_id, behind=behind, damaged_too=damaged_too, rng=rng):
                     got += 1
                     break
             else:

@@ -13,6 +13,7 @@ import numpy as np
 
 from simulator.scoring.record import SkuTruth, ZoneTruth
 from simulator.store.books import BookLine, Books
+from simulator.store.luck import luck
 from simulator.store.plan import StorePlan
 from simulator.store.shelf import ZoneShelf
 from simulator.store.units import DAMAGED, Condition, Tally, Unit
@@ -23,10 +24,10 @@ __all__ = ["BookLine", "Tally", "World"]
 class World:
     """Mutable truth. Luck comes from the generator given with a change, or else from the world's own."""
 
-    def __init__(self, plan: StorePlan, opened_at: datetime, rng: np.random.Generator) -> None:
+    def __init__(self, plan: StorePlan, opened_at: datetime, rng: np.random.Generator | None = None) -> None:
         self.plan = plan
         self.opened_at = opened_at
-        self._luck = rng
+        self._luck = rng or luck(0, "world")
         self._shelves = {
             zone.zone_id: ZoneShelf(zone.sku, zone.facings, bay.depth_units_count(zone), pusher=row.pusher)
             for bay in plan.bays
@@ -181,20 +182,20 @@ class World:
         *,
         behind: bool = False,
         damaged_too: bool = False,
-        luck: np.random.Generator | None = None,
+        rng: np.random.Generator | None = None,
     ) -> Unit | None:
         """Somebody takes one unit of the zone's SKU into a basket; None where there is none to their liking."""
-        unit = self._take_own(zone_id, behind=behind, damaged_too=damaged_too, luck=luck)
+        unit = self._take_own(zone_id, behind=behind, damaged_too=damaged_too, rng=rng)
         if unit is not None:
             self._baskets.setdefault(basket_id, []).append(unit)
             self._carried[unit.sku] += 1
         return unit
 
-    def put_back(self, basket_id: str, unit_id: int, zone_id: str, luck: np.random.Generator | None = None) -> bool:
+    def put_back(self, basket_id: str, unit_id: int, zone_id: str, rng: np.random.Generator | None = None) -> bool:
         """A carried unit goes to the front of a facing of any zone; False, and it stays, where the zone is full."""
         basket = self._baskets.get(basket_id, [])
         unit = next((unit for unit in basket if unit.unit_id == unit_id), None)
-        if unit is None or not self._stand_in_front(zone_id, unit, luck):
+        if unit is None or not self._stand_in_front(zone_id, unit, rng):
             return False
         self._drop(basket_id, unit)
         return True
@@ -225,27 +226,27 @@ class World:
             self._changed_skus.add(unit.sku)
         return len(units)
 
-    def sell(self, zone_id: str, units: int, at: datetime, luck: np.random.Generator | None = None) -> int:
+    def sell(self, zone_id: str, units: int, at: datetime, rng: np.random.Generator | None = None) -> int:
         """Up to `units` go from the shelf through the till at once; how many."""
         basket_id = f"at-once-{zone_id}"
         for _ in range(units):
-            if self.pick(zone_id, basket_id, damaged_too=True, luck=luck) is None:
+            if self.pick(zone_id, basket_id, damaged_too=True, rng=rng) is None:
                 break
         return self.pay(basket_id, at)
 
-    def steal(self, zone_id: str, units: int, luck: np.random.Generator | None = None) -> int:
+    def steal(self, zone_id: str, units: int, rng: np.random.Generator | None = None) -> int:
         """Up to `units` leave without the books noticing; how many."""
-        return self._lose(zone_id, units, luck)
+        return self._lose(zone_id, units, rng)
 
-    def break_(self, zone_id: str, units: int, luck: np.random.Generator | None = None) -> int:
+    def break_(self, zone_id: str, units: int, rng: np.random.Generator | None = None) -> int:
         """Up to `units` fall and are swept up without a word; how many."""
-        return self._lose(zone_id, units, luck)
+        return self._lose(zone_id, units, rng)
 
-    def damage(self, zone_id: str, units: int, condition: Condition, luck: np.random.Generator | None = None) -> int:
+    def damage(self, zone_id: str, units: int, condition: Condition, rng: np.random.Generator | None = None) -> int:
         """Up to `units` good packs at the front look like `condition` from now on; how many."""
         shelf = self._shelves[zone_id]
         good = [(column, slot) for column, slot, unit in shelf.fronts() if unit.condition is Condition.OK]
-        chosen = (luck or self._luck).permutation(len(good))[:units]
+        chosen = (rng or self._luck).permutation(len(good))[:units]
         for index in chosen:
             shelf.set_condition(*good[int(index)], condition)
             self._changed_zone_ids.add(zone_id)
@@ -290,18 +291,18 @@ class World:
             self._changed_zone_ids.add(zone_id)
         return moved
 
-    def misplace(self, sku: str, zone_id: str, units: int, luck: np.random.Generator | None = None) -> int:
+    def misplace(self, sku: str, zone_id: str, units: int, rng: np.random.Generator | None = None) -> int:
         """Up to `units` get from their shelf, or else from the back, to the front of another zone; how many."""
         done = 0
         for _ in range(units):
             home = next((one for one in self._home_zones[sku] if one != zone_id and self.own_units_count(one)), None)
             if home is not None:
-                unit = self._take_own(home, damaged_too=True, luck=luck)
+                unit = self._take_own(home, damaged_too=True, rng=rng)
             else:
                 unit = self._back[sku].pop(0) if self._back[sku] else None
             if unit is None:
                 break
-            if not self._stand_in_front(zone_id, unit, luck):
+            if not self._stand_in_front(zone_id, unit, rng):
                 if home is None or not self._stand(home, unit):
                     self._back[sku].insert(0, unit)
                 break
@@ -351,14 +352,14 @@ class World:
         self._note(zone_id, unit, 1)
         return True
 
-    def _stand_in_front(self, zone_id: str, unit: Unit, luck: np.random.Generator | None) -> bool:
+    def _stand_in_front(self, zone_id: str, unit: Unit, rng: np.random.Generator | None) -> bool:
         shelf = self._shelves[zone_id]
         free = [i for i, column in enumerate(shelf.columns) if None in column]
         if not free:
             return False
         # An empty facing first: a hand finds it at once.
         bare = [i for i in free if not any(shelf.columns[i])] or free
-        shelf.stand_in_front(unit, bare[int((luck or self._luck).integers(len(bare)))])
+        shelf.stand_in_front(unit, bare[int((rng or self._luck).integers(len(bare)))])
         self._note(zone_id, unit, 1)
         return True
 
@@ -368,7 +369,7 @@ class World:
         *,
         behind: bool = False,
         damaged_too: bool = False,
-        luck: np.random.Generator | None = None,
+        rng: np.random.Generator | None = None,
     ) -> Unit | None:
         shelf = self._shelves[zone_id]
         places = shelf.reachable(
@@ -376,7 +377,7 @@ class World:
         ) or (shelf.reachable(lambda unit: unit.sku == shelf.sku, behind=behind) if damaged_too else [])
         if not places:
             return None
-        unit = shelf.take(*places[int((luck or self._luck).integers(len(places)))])
+        unit = shelf.take(*places[int((rng or self._luck).integers(len(places)))])
         self._note(zone_id, unit, -1)
         return unit
 
@@ -389,9 +390,9 @@ class World:
                     self._note(zone_id, unit, -1)
                     return
 
-    def _lose(self, zone_id: str, units: int, luck: np.random.Generator | None) -> int:
+    def _lose(self, zone_id: str, units: int, rng: np.random.Generator | None) -> int:
         for done in range(units):
-            unit = self._take_own(zone_id, damaged_too=True, luck=luck)
+            unit = self._take_own(zone_id, damaged_too=True, rng=rng)
             if unit is None:
                 return done
             self._lost[unit.sku] += 1

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A living store: one seed, one world, however time is cut and whatever a visitor does; another seed, another one."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.errors import SimulatorError
+from simulator.scoring.record import Presence
+from simulator.store.life import Life
+from simulator.store.plan import STORES_FOLDER, StorePlan, load_store_plan
+from simulator.store.truth import Deed, Happening, TruthLog
+from simulator.store.units import Unit
+from simulator.store.world import World
+
+OPENED_AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+MARKET = load_store_plan(STORES_FOLDER / "minimarket.toml")
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    act: str
+    target: str
+    units: int = 1
+    booked_units: int | None = None
+    sku: str | None = None
+
+
+@dataclass
+class Lived:
+    world: World
+    life: Life
+    happenings: list[Happening]
+    log: TruthLog
+
+    @property
+    def fingerprint(self) -> str:
+        """Every row of truth, every line of the books, every visit, every unit where it stands at the end."""
+        slots = [self.world.columns(zone.zone_id) for _, zone in self.world.plan.zones()]
+        back = [self.world.back_units(sku) for sku in self.world.skus]
+        rows = (self.log.zone_truths, self.log.sku_truths, self.world.books, self.life.presences, slots, back)
+        return hashlib.sha256(repr(rows).encode()).hexdigest()
+
+
+def live(
+    plan: StorePlan, seed: int, stops: Sequence[timedelta], wanted: Sequence[tuple[timedelta, Wanted]] = ()
+) -> Lived:
+    world = World(plan, OPENED_AT)
+    life, log = Life(plan, world, seed), TruthLog(world)
+    happenings: list[Happening] = []
+    orders = sorted(wanted, key=lambda one: one[0])
+    for stop in sorted(stops):
+        while orders and orders[0][0] <= stop:
+            after, order = orders.pop(0)
+            happenings += life.advance(OPENED_AT + after)
+            happenings.append(life.do(order, OPENED_AT + after))
+        happenings += life.advance(OPENED_AT + stop)
+    log.take(happenings)
+    return Lived(world, life, happenings, log)
+
+
+THREE_DAYS = live(MARKET, 1, [3 * DAY])
+
+
+def test_same_seed_same_world_to_the_last_unit() -> None:
+    assert live(MARKET, 1, [3 * DAY]).fingerprint == THREE_DAYS.fingerprint
+
+
+def test_another_seed_another_world() -> None:
+    assert live(MARKET, 2, [3 * DAY]).fingerprint != THREE_DAYS.fingerprint
+
+
+@settings(max_examples=8, deadline=None)
+@given(minutes=st.lists(st.integers(0, 3 * 24 * 60), max_size=40))
+def test_it_does_not_matter_how_time_is_cut(minutes: list[int]) -> None:
+    stops = [timedelta(minutes=minute) for minute in minutes]
+    assert live(MARKET, 1, [*stops, 3 * DAY]).fingerprint == THREE_DAYS.fingerprint
+
+
+def test_jumping_from_event_to_event_gives_the_same_world() -> None:
+    world = World(MARKET, OPENED_AT)
+    life, log = Life(MARKET, world, 1), TruthLog(world)
+    while (next_at := life.next_at()) is not None and next_at <= OPENED_AT + 3 * DAY:
+        log.take(life.advance(next_at))
+    log.take(life.advance(OPENED_AT + 3 * DAY))
+    assert Lived(world, life, [], log).fingerprint == THREE_DAYS.fingerprint
+
+
+def test_a_world_that_lives_keeps_its_units() -> None:
+    places: list[Unit] = []
+    for _, zone in MARKET.zones():
+        places += THREE_DAYS.world.shelf(zone.zone_id).units()
+    for sku in THREE_DAYS.world.skus:
+        places += THREE_DAYS.world.back_units(sku)
+        tally = THREE_DAYS.world.tally(sku)
+        left = tally.sold + tally.lost + tally.wasted
+        assert tally.opening + tally.received == tally.shelf + tally.back + tally.baskets + left
+    places += [unit for units in THREE_DAYS.world.baskets().values() for unit in units]
+    assert len({unit.unit_id for unit in places}) == len(places)
+
+
+def shoppers(lived: Lived) -> list[Presence]:
+    return [presence for presence in lived.life.presences if presence.kind == "shopper"]
+
+
+def sales(lived: Lived, skus: set[str]) -> list[tuple[str, int, datetime]]:
+    return [
+        (line.sku, line.units, line.occurred_at)
+        for line in lived.world.books
+        if line.kind == "sale" and line.sku in skus
+    ]
+
+
+@settings(max_examples=5, deadline=None)
+@given(
+    after_minutes=st.integers(0, 3 * 24 * 60),
+    order=st.sampled_from(
+        [
+            Wanted("steal", "milk", 99),
+            Wanted("sell", "cola", 12),
+            Wanted("deliver", "RICE-1000", 30, booked_units=3),
+            Wanted("misplace", "penne", 3, sku="RICE-1000"),
+            Wanted("damage", "cola", 4),
+        ]
+    ),
+)
+def test_what_a_visitor_does_changes_nobody_elses_luck(after_minutes: int, order: Wanted) -> None:
+    meddled = live(MARKET, 1, [3 * DAY], [(timedelta(minutes=after_minutes), order)])
+    assert shoppers(meddled) == shoppers(THREE_DAYS)
+    # The household bay has nothing to do with what was meddled with: not even staff come to it for that.
+    household = {"FREE-040", "TISS-100", "CLEA-1000"}
+    assert [one[:2] for one in sales(meddled, household)] == [one[:2] for one in sales(THREE_DAYS, household)]
+
+
+def test_every_instant_is_told_in_order_and_within_the_time_asked_for() -> None:
+    times = [happening.at for happening in THREE_DAYS.happenings]
+    assert times == sorted(times)
+    assert OPENED_AT <= times[0]
+    assert times[-1] <= OPENED_AT + 3 * DAY
+    assert [one.since_at for one in THREE_DAYS.life.presences] == sorted(
+        one.since_at for one in THREE_DAYS.life.presences
+    )
+    assert all(one.since_at < one.until_at for one in THREE_DAYS.life.presences)
+
+
+def test_the_log_holds_what_is_true_at_every_instant() -> None:
+    """Rows taken late, from what happened, say the same as the world itself says when it is asked at that instant."""
+    world = World(MARKET, OPENED_AT)
+    life, log = Life(MARKET, world, 1), TruthLog(world)
+    asked = []
+    for hour in range(1, 48):
+        log.take(life.advance(OPENED_AT + timedelta(hours=hour)))
+        newest_zone = {row.zone_id: row for row in log.zone_truths}
+        newest_sku = {row.sku: row for row in log.sku_truths}
+        for _, zone in MARKET.zones():
+            row = newest_zone[zone.zone_id]
+            asked.append(row == world.zone_truth(zone.zone_id, row.at))
+        for sku in world.skus:
+            sku_row = newest_sku[sku]
+            asked.append(sku_row == world.sku_truth(sku, sku_row.at))
+    assert all(asked)
+
+
+def test_nobody_shops_while_the_door_is_closed() -> None:
+    spans = MARKET.open_spans(OPENED_AT, OPENED_AT + 3 * DAY)
+    came = [one.since_at for one in THREE_DAYS.life.presences if one.kind == "shopper"]
+    within = [any(since <= at <= until + timedelta(hours=1) for since, until in spans) for at in came]
+    assert all(within)
+    assert len(spans) == 4  # Monday from eight on, Tuesday, Wednesday, and Thursday until eight
+
+
+def test_an_order_is_carried_out_at_its_instant_and_told() -> None:
+    world = World(MARKET, OPENED_AT)
+    life = Life(MARKET, world, 1)
+    at = OPENED_AT + timedelta(hours=1)
+    happening = life.do(Wanted("steal", "honey", 99), at)
+    assert (happening.at, happening.what) == (at, Deed.STEAL)
+    assert happening.zone_ids == ("honey",)
+    assert [row.facings_count for row in happening.zone_truths] == [0]
+    # What was due on the way is told by the next call, and comes before.
+    assert all(one.at <= at for one in life.advance(at))
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        (Wanted("steal", "hony"), "no zone 'hony'"),
+        (Wanted("deliver", "HONEY"), "no SKU 'HONEY'"),
+        (Wanted("misplace", "honey"), "give the sku"),
+        (Wanted("cover", "cam-drinks"), "nobody can do 'cover'"),
+    ],
+)
+def test_an_order_for_what_the_store_has_not_is_refused(order: Wanted, words: str) -> None:
+    with pytest.raises(SimulatorError, match=words):
+        Life(MARKET, World(MARKET, OPENED_AT), 1).do(order, OPENED_AT)
+
+
+def test_nothing_can_be_done_in_the_past() -> None:
+    life = Life(MARKET, World(MARKET, OPENED_AT), 1)
+    life.advance(OPENED_AT + timedelta(hours=1))
+    with pytest.raises(SimulatorError, match="lies in the past"):
+        life.do(Wanted("steal", "honey"), OPENED_AT)
+
+
+def test_a_managers_count_sets_the_books_right() -> None:
+    world = World(MARKET, OPENED_AT)
+    life = Life(MARKET, world, 1)
+    life.do(Wanted("steal", "honey", 99), OPENED_AT)
+    life.do(Wanted("count", "HONE-500"), OPENED_AT)
+    assert world.book_units("HONE-500") == world.tally("HONE-500").shelf + world.tally("HONE-500").back
+
+
+def test_a_thousand_products_live_through_a_day() -> None:
+    plan = load_store_plan(STORES_FOLDER / "thousand.toml")
+    lived = live(plan, 7, [DAY])
+    assert len(lived.world.skus) == 1000
+    assert live(plan, 7, [DAY / 3, DAY]).fingerprint == lived.fingerprint
