@@ -32,6 +32,9 @@ DOORS = {
     "broker": Door("server.cli", "broker_app", "server", "Run the embedded MQTT broker by itself."),
     "model": Door("models.cli", "app", "train", "Train, export and evaluate detectors."),
     "bench": Door("simulator.bench", "app", "simulator", "Measure and torture the system."),
+    "store": Door(
+        "simulator.cli", "app", "simulator", "Run the virtual store, score the system, publish the benchmark."
+    ),
     "schema": Door("contract.cli", "schema_command", None, "Print the JSON Schemas of everything on the wire."),
 }
 

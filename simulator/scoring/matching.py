@@ -10,6 +10,7 @@ from simulator.scoring.record import AlertRow, Trouble
 from simulator.scoring.spans import Span, inside, meets, overlap_s
 from simulator.scoring.true_events import NOT_ALERTED_YET, SIGHT_KINDS, EventKind, TrueEvent
 from simulator.scoring.truth import Truth, is_deaf, span_of
+from simulator.scoring.words import percent
 
 GRACE = timedelta(seconds=90)
 """What the product says of itself: 60 s until an alert opens and 30 s until it closes. An alert is right when its
@@ -117,7 +118,7 @@ def _why_event(
     if event.kind not in SIGHT_KINDS:
         unknown = _unknown_fraction(truth, event)
         if unknown is not None:
-            parts.append(f"the hub called the shelf unknown in {unknown:.0%} of its looks")
+            parts.append(f"the hub called the shelf unknown in {percent(unknown)} of the samples")
     parts.append("instead it said " + ", ".join(others) if others else "it said nothing about this place")
     if event.cut:
         parts.append("the run ended first")

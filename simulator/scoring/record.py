@@ -5,6 +5,7 @@ Every instant is world time: an aware UTC datetime of the simulated calendar, wh
 what the runners write and the scores read; it goes to JSON and back without loss.
 """
 
+import gzip
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -181,13 +182,15 @@ class RunRecord:
     """Real seconds that the run took."""
 
     def write(self, path: Path) -> None:
-        """Write as JSON."""
-        path.write_bytes(_ADAPTER.dump_json(self, indent=1))
+        """Write as JSON, packed where the name ends in `.gz`."""
+        text = _ADAPTER.dump_json(self, indent=1)
+        path.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
 
     @classmethod
     def read(cls, path: Path) -> "RunRecord":
-        """Read what `write` wrote. Raises pydantic.ValidationError."""
-        return _ADAPTER.validate_json(path.read_bytes())
+        """Read what `write` wrote. Raises OSError, EOFError of a packed file cut short, pydantic.ValidationError."""
+        text = path.read_bytes()
+        return _ADAPTER.validate_json(gzip.decompress(text) if path.suffix == ".gz" else text)
 
 
 _ADAPTER = TypeAdapter(RunRecord)

@@ -64,6 +64,16 @@ def inside(at: datetime, spans: Sequence[Span]) -> bool:
     return place > 0 and at < spans[place - 1][1]
 
 
+def gaps(within: Span, spans: Sequence[Span]) -> list[Span]:
+    """What of `within` lies in none of the spans, which must be in order and not overlap each other."""
+    edges = [within[0], *(at for span in spans for at in span), within[1]]
+    return [
+        (max(within[0], since_at), min(within[1], until_at))
+        for since_at, until_at in zip(edges[::2], edges[1::2], strict=True)
+        if max(within[0], since_at) < min(within[1], until_at)
+    ]
+
+
 def meets(span: Span, other: Span) -> bool:
     """Whether they share an instant, ends included: a span of no length meets what holds then."""
     return span[0] <= other[1] and other[0] <= span[1]

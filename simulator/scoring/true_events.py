@@ -14,7 +14,7 @@ from enum import StrEnum
 from simulator.rig.scenario import EVERY
 from simulator.scoring.record import RunRecord, ZonePlace
 from simulator.scoring.spans import Span, holding, length_s, merged, overlap_s
-from simulator.scoring.truth import Truth, is_deaf, span_of, takes_node_away
+from simulator.scoring.truth import Truth, full_again_count, is_deaf, low_below_count, span_of, takes_node_away
 
 
 class EventKind(StrEnum):
@@ -63,17 +63,6 @@ class TrueEvent:
     def span(self) -> Span:
         """Its time."""
         return self.since_at, self.until_at
-
-
-def low_below_count(zone: ZonePlace) -> int:
-    """Fewer facings than this are low: the planogram's minimum, and an empty zone always."""
-    return max(1, zone.minimum_facings_count)
-
-
-def full_again_count(zone: ZonePlace) -> int:
-    """From here on a low zone counts as filled: half way from low to what the planogram expects, rounded up."""
-    low_count = low_below_count(zone)
-    return max(low_count, (low_count + zone.expected_facings_count + 1) // 2)
 
 
 def true_events(record: RunRecord, truth: Truth | None = None) -> list[TrueEvent]:

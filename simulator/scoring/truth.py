@@ -2,11 +2,26 @@
 """A record, made easy to ask: what was true at an instant, and who could have seen it."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 from simulator.rig.scenario import EVERY, Act
 from simulator.scoring.record import RunRecord, SkuTruth, Trouble, ZonePlace, ZoneSample, ZoneTruth
 from simulator.scoring.spans import Span, Steps, length_s, merged, overlap_s
+
+_HOLE_STEPS = 0.5
+"""A pause between samples longer than its step and this share of one more is a hole."""
+
+
+def low_below_count(zone: ZonePlace) -> int:
+    """Fewer facings than this are low: the planogram's minimum, and an empty zone always."""
+    return max(1, zone.minimum_facings_count)
+
+
+def full_again_count(zone: ZonePlace) -> int:
+    """From here on a low zone counts as filled: half way from low to what the planogram expects, rounded up."""
+    low_count = low_below_count(zone)
+    return max(low_count, (low_count + zone.expected_facings_count + 1) // 2)
 
 
 class Truth:
@@ -42,6 +57,11 @@ class Truth:
         """The zone's row at an instant; an empty one before its first."""
         steps = self._zones.get(zone_id)
         return (steps.at(at) if steps else None) or ZoneTruth(at, zone_id, 0, 0, 0, 0, 0)
+
+    def zone_rows(self, zone_id: str) -> list[ZoneTruth]:
+        """All rows of a zone, in order."""
+        steps = self._zones.get(zone_id)
+        return steps.values if steps else []
 
     def sku(self, sku: str, at: datetime) -> SkuTruth:
         """The SKU's row at an instant; an empty one before its first."""
@@ -80,11 +100,25 @@ class Truth:
             by_zone: dict[str, list[tuple[datetime, ZoneSample]]] = {zone_id: [] for zone_id in self.zone_of}
             for sample in self.record.samples:
                 by_zone.setdefault(sample.zone_id, []).append((sample.at, sample))
-            self._samples = {name: Steps(rows) for name, rows in by_zone.items()}
+            self._samples = {name: Steps(self._without_holes(name, rows)) for name, rows in by_zone.items()}
         steps = self._samples.get(zone_id)
         if steps is None:
             return []
         return steps.values if span is None else steps.within(span)
+
+    def _without_holes(
+        self, zone_id: str, rows: list[tuple[datetime, ZoneSample]]
+    ) -> list[tuple[datetime, ZoneSample]]:
+        """Where nobody could ask the hub there are no samples: that time is unknown, not left out."""
+        step = timedelta(seconds=self.record.sample_every_s)
+        known = sorted(rows, key=lambda row: row[0])
+        filled = list(known)
+        for before_at, after_at in pairwise([self.run[0], *(at for at, _ in known), self.run[1]]):
+            at = before_at + step
+            while known and after_at - at > step * _HOLE_STEPS:
+                filled.append((at, ZoneSample(at, zone_id, "unknown", None, "hub unheard")))
+                at += step
+        return filled
 
     def sight_s(self, span: Span, camera_ids: Iterable[str]) -> float:
         """Seconds of `span` in which at least one of the cameras could see and be heard."""

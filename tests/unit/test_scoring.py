@@ -28,8 +28,8 @@ from simulator.scoring.record import (
 )
 from simulator.scoring.scores import score
 from simulator.scoring.shares import Share, quantile
-from simulator.scoring.true_events import EventKind, TrueEvent, full_again_count, low_below_count, true_events
-from simulator.scoring.truth import Truth
+from simulator.scoring.true_events import EventKind, TrueEvent, true_events
+from simulator.scoring.truth import Truth, full_again_count, low_below_count
 
 OPENED_AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 RESTOCK = EventKind.RESTOCK_FROM_BACK
@@ -285,6 +285,7 @@ def test_count_errors_are_told_apart_by_who_stands_there() -> None:
         ZoneSample(at(4), "cola", "seen", 7.0),
     ]
     record = run(
+        hours=4.5 / 60,
         zone_truths=[shelf(0, 5, packs=6, misplaced=1)],
         samples=samples,
         presences=[Presence("drinks", "shopper", 100.0, at(1.5), at(3.5), 1)],
@@ -303,7 +304,10 @@ def test_count_errors_are_told_apart_by_who_stands_there() -> None:
 def test_a_number_given_while_blind_is_counted_apart_and_closed_hours_not_at_all() -> None:
     samples = [ZoneSample(at(m), "cola", "seen", 6.0) for m in (1, 61, 300)]
     record = run(
-        samples=samples, open_spans=[(at(0), at(120))], troubles=[Trouble("cover", "cam", at(60), at(90), ("cam",))]
+        samples=samples,
+        sample_every_s=14400.0,
+        open_spans=[(at(0), at(120))],
+        troubles=[Trouble("cover", "cam", at(60), at(90), ("cam",))],
     )
     counts = score(record).counts
     assert (counts.overall.samples_count, counts.blind.known_count, counts.free.known_count) == (2, 1, 1)
@@ -322,10 +326,16 @@ def test_availability_states_its_denominators() -> None:
         ZoneSample(at(4), "cola", "seen", 0.0),
         ZoneSample(at(4), "cola-2", "seen", 0.0),
     ]
-    figures = score(run(zones=[COLA, second], zone_truths=zones, samples=samples)).availability
+    figures = score(run(4.5 / 60, zones=[COLA, second], zone_truths=zones, samples=samples)).availability
     assert (figures.pairs_count, figures.there_count) == (4, 2)
     assert (figures.known_count, figures.reported_there_count, figures.known_and_there_count) == (3, 2, 1)
     assert (figures.true_fraction, figures.known_fraction) == (0.5, 0.75)
+
+
+def test_time_in_which_the_hub_could_not_be_asked_is_unknown() -> None:
+    samples = [ZoneSample(at(m), "cola", "seen", 6.0) for m in (1, 2, 7, 8, 9)]
+    counts = score(run(9.5 / 60, samples=samples)).counts
+    assert (counts.overall.samples_count, counts.overall.known_count) == (9, 5)
 
 
 def test_transport_and_notes_are_passed_on() -> None:
@@ -434,7 +444,15 @@ def some_run(draw: st.DrawFn) -> RunRecord:
         for zone in ("cola", "tea")
         for count in (draw(st.none() | st.integers(0, 7).map(float)),)
     ]
-    return run(zones=[COLA, TEA], zone_truths=zones, sku_truths=skus, alerts=alerts, troubles=troubles, samples=samples)
+    return run(
+        zones=[COLA, TEA],
+        zone_truths=zones,
+        sku_truths=skus,
+        alerts=alerts,
+        troubles=troubles,
+        samples=samples,
+        sample_every_s=3600.0,
+    )
 
 
 @settings(max_examples=60, deadline=None)
