@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from simulator.cameras.layout import ZonePlace, seed_of, slot_front_mm
 from simulator.cameras.people import Pose
 from simulator.cameras.standing import Standing
+from simulator.picture.packs import ROUND_SHAPES
 from simulator.picture.projection import depth_of, distort, project
 from simulator.picture.scene import View
 from simulator.store.plan import BOARD_MM, FLOOR_MM, BayPlan, ZonePlan
@@ -109,10 +110,12 @@ class ShelfDrawing:
         if unit.condition is Condition.TOPPLED:
             width_mm, height_mm = min(height_mm, 1.5 * place.pitch_mm), width_mm
         x_mm, z_mm = place.middle_mm(index), slot_front_mm(depth_index, place.zone.depth_mm)
+        if place.zone.shape in ROUND_SHAPES:
+            z_mm -= place.zone.depth_mm / 2  # the widest outline of a round pack is its middle's
         whole = _Rect(x_mm - width_mm / 2, x_mm + width_mm / 2, place.base_mm, place.base_mm + height_mm, z_mm)
-        seen = whole
+        seen = self._between_boards(whole, place)
         if depth_index:
-            seen = self._between_boards(self._beside_neighbours(whole, place, fronts, index), place)
+            seen = self._beside_neighbours(seen, place, fronts, index)
         shown = max(0.0, seen.x1 - seen.x0) * max(0.0, seen.y1 - seen.y0) / (width_mm * height_mm)
         if shown <= 0:
             return
@@ -124,7 +127,7 @@ class ShelfDrawing:
         self._rect(band, band_bgr)
 
     def _between_boards(self, rect: _Rect, place: ZonePlace) -> _Rect:
-        """What the edges of the boards above and below leave of a unit that is set back."""
+        """What the edges of the boards above and below leave of what stands behind them."""
         _, eye_y, eye_z = self._eye
         slope = -rect.z / eye_z
         base_mm, top_mm = place.base_mm, place.top_mm

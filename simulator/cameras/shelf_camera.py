@@ -30,7 +30,7 @@ BgrPicture = NDArray[np.uint8]
 
 JPEG_QUALITY = 88
 
-_PAINTERS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 2) - 1))
+PAINTERS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 2) - 1))
 """Painting takes a whole core; at least one is left for those who send and look."""
 
 
@@ -205,7 +205,7 @@ class ShelfCamera:
                     self._changed.notify_all()
                     return
             try:
-                with _PAINTERS:
+                with PAINTERS:
                     picture = self._painting.picture(scene)
             except Exception as error:  # noqa: BLE001 - told to whoever waits; the camera keeps its last picture
                 with self._changed:

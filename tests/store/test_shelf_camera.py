@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The store's cameras: real HTTP, live noise, faults on demand, and a calibration that fits what they see."""
 
+import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 
 import cv2
 import httpx
@@ -11,15 +13,23 @@ import pytest
 
 from calibration.overlap import inside
 from calibration.view import CameraView
+from simulator.cameras import shelf_camera
 from simulator.cameras.bay_view import calibration_of, scene_of
-from simulator.cameras.shelf_camera import CameraFault, CameraServer, ShelfCamera
+from simulator.cameras.camera_server import CameraServer
+from simulator.cameras.faults import CameraFault
+from simulator.cameras.moment import Moment, moment_of, present
+from simulator.cameras.shelf_camera import ShelfCamera
 from simulator.picture.render import render_scene
+from simulator.scoring.record import Presence
 from simulator.store.plan import STORES_FOLDER, load_store_plan
 from simulator.store.world import World
 
 OPENED_AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 PLAN = load_store_plan(STORES_FOLDER / "corner.toml")
 BAY = PLAN.bays[0].model_copy(update={"image_wh_px": (480, 360)})
+VISIT = (
+    Presence(BAY.bay_id, "shopper", 480.0, OPENED_AT + timedelta(seconds=1), OPENED_AT + timedelta(seconds=30), 7),
+)
 
 
 @pytest.fixture
@@ -29,7 +39,7 @@ def world() -> World:
 
 @pytest.fixture
 def camera(world: World) -> ShelfCamera:
-    return ShelfCamera(BAY.camera_id, scene_of(BAY, world), seed=1)
+    return ShelfCamera(BAY.camera_id, scene_of(BAY, world), seed=1, moment=Moment(OPENED_AT))
 
 
 @pytest.fixture
@@ -76,19 +86,66 @@ def test_a_frozen_camera_repeats_itself_and_moves_on_when_mended(camera: ShelfCa
     assert camera.frame_jpeg() != camera.frame_jpeg()
 
 
-def test_a_covered_camera_is_dark_and_a_lost_one_does_not_answer(server: CameraServer, camera: ShelfCamera) -> None:
-    camera.set_fault(CameraFault.COVERED)
-    jpeg = camera.frame_jpeg()
-    assert jpeg is not None
-    assert grey(jpeg).mean() < 15
+def test_a_lost_camera_does_not_answer(server: CameraServer, camera: ShelfCamera) -> None:
     camera.set_fault(CameraFault.LOST)
     assert httpx.get(server.snapshot_url(BAY.camera_id)).status_code == 503
+
+
+def test_the_same_seed_and_moment_give_the_same_pixels_whatever_was_shown_before(world: World) -> None:
+    def camera(seed: int) -> ShelfCamera:
+        return ShelfCamera(BAY.camera_id, scene_of(BAY, world), seed=seed, moment=Moment(OPENED_AT))
+
+    def at(when: datetime, one: ShelfCamera) -> np.ndarray:
+        moment = moment_of(PLAN, BAY, when, VISIT)
+        one.show(scene_of(BAY, world, moment), moment)
+        frame = one.frame_bgr(when)
+        assert frame is not None
+        return frame
+
+    first, again, other = camera(1), camera(1), camera(2)
+    moments = [OPENED_AT + timedelta(seconds=seconds) for seconds in (3, 70, 11)]
+    frames = [at(when, first) for when in moments]
+    for when, frame in sorted(zip(moments, frames, strict=True), key=lambda pair: pair[0]):
+        assert np.array_equal(at(when, again), frame)
+        assert not np.array_equal(at(when, other), frame)
+
+
+def test_a_shopper_hides_the_shelf_and_leaves_it_as_it_was(camera: ShelfCamera, world: World) -> None:
+    def seen(when: datetime) -> np.ndarray:
+        camera.show(scene_of(BAY, world, Moment(when, present(VISIT, BAY.bay_id, when))), Moment(when))
+        frame = camera.frame_bgr(when)
+        assert frame is not None
+        return cv2.GaussianBlur(frame, (0, 0), 2).astype(np.float32)
+
+    before, during, after = (seen(OPENED_AT + timedelta(seconds=seconds)) for seconds in (0, 15, 60))
+    assert (np.abs(during - before).max(axis=2) > 25).mean() > 0.1
+    assert np.abs(after - before).max() < 12  # sensor noise
+
+
+def test_asking_for_a_frame_does_not_wait_for_the_painter(camera: ShelfCamera, world: World) -> None:
+    world.steal("nuts", 999)
+    before = camera.frame_bgr(OPENED_AT)
+    with painters_busy():
+        camera.show(scene_of(BAY, world))
+        assert camera.frame_jpeg() is not None  # would hang here
+    camera.settle()
+    assert not np.array_equal(camera.frame_bgr(OPENED_AT), before)
+
+
+@contextmanager
+def painters_busy() -> Iterator[None]:
+    """Every painter has a picture in hand for as long as this lasts."""
+    with ExitStack() as stack:
+        for _ in range(max(1, (os.cpu_count() or 2) - 1)):
+            stack.enter_context(shelf_camera.PAINTERS)
+        yield
 
 
 def test_only_the_emptied_place_looks_different(camera: ShelfCamera, world: World) -> None:
     before = np.mean([grey(camera.frame_jpeg() or b"") for _ in range(8)], axis=0)
     world.steal("nuts", 999)
     camera.show(scene_of(BAY, world))
+    camera.settle()
     after = np.mean([grey(camera.frame_jpeg() or b"") for _ in range(8)], axis=0)
     changed = np.abs(after - before) > 25
     outline = {zone.zone_id: px for zone, px in CameraView(calibration_of(BAY), BAY.image_wh_px).zone_polygons_px}
