@@ -38,6 +38,7 @@ EXPECTED_SKIPS = (
     "the train extra is absent",
     "systemd-analyze is not installed",
     "openssl is not installed",
+    "RTSP needs ",
     "not a git checkout",
     "no small file system can be mounted",
     "libfaketime is not installed",
