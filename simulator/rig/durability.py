@@ -7,7 +7,6 @@ to be quiet, the system drains, and the node's own account of what it ever numbe
 as each report) is held against the ledger.
 """
 
-import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -25,6 +24,7 @@ from simulator.errors import ProcessError
 from simulator.picture.render import render_scene
 from simulator.rig.processes import Process
 from simulator.rig.system import CameraPlan, TrueSystem
+from simulator.rig.system_account import outbox_account, waiting_count
 from simulator.store.plan import STORES_FOLDER, load_store_plan
 from simulator.store.world import World
 
@@ -180,29 +180,16 @@ def _drain(system: TrueSystem, progress: Progress) -> dict[str, int]:
         time.sleep(0.2)
 
 
-def _ask_node(system: TrueSystem, question: str) -> list[tuple[Any, ...]]:
-    """Read the node's outbox file beside the running node."""
-    outbox = system.state_folder(NODE_ID) / "outbox.sqlite"
-    if not outbox.exists():
-        return []
-    connection = sqlite3.connect(f"file:{outbox}?mode=ro", uri=True, timeout=30.0)
-    try:
-        return connection.execute(question).fetchall()
-    except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
-            return []  # the node is just making the file, or was killed while it did
-        raise
-    finally:
-        connection.close()
+def _outbox(system: TrueSystem) -> Path:
+    return system.state_folder(NODE_ID) / "outbox.sqlite"
 
 
 def _numbered(system: TrueSystem) -> dict[str, int]:
-    return {str(boot_id): int(last) for boot_id, last in _ask_node(system, "SELECT boot_id, last_sequence FROM boot")}
+    return outbox_account(_outbox(system)).last_sequences
 
 
 def _left_on_node(system: TrueSystem) -> int:
-    rows = _ask_node(system, "SELECT count(*) FROM report")
-    return int(rows[0][0]) if rows else 0
+    return waiting_count(_outbox(system))
 
 
 def _ledger(database_url: str) -> tuple[dict[str, int], int, int]:

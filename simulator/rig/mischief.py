@@ -11,11 +11,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from simulator.errors import ProcessError
-from simulator.rig.mischief_bridge import Clumsiness, ClumsyBridge
-from simulator.rig.mischief_clock import WrongClock, find_faketime
-from simulator.rig.mischief_disk import SmallDisk, can_mount
 from simulator.rig.in_process_troubles import DEFAULT_CLOCK_SHIFT_S, DEFAULT_DELAY_S
+from simulator.rig.mischief_bridge import Clumsiness, ClumsyBridge
+from simulator.rig.mischief_clock import WrongClock
+from simulator.rig.mischief_disk import SmallDisk, can_mount
 from simulator.rig.network import TcpRelay
 from simulator.rig.processes import Process
 from simulator.rig.scenario import Act
@@ -84,10 +83,7 @@ def rig_node(
         else:
             notes.append(f"not caused: the disk of {node_id} was never full, no small file system can be mounted here")
     if node_id in wishes.own_clock:
-        if find_faketime() is not None:
-            clock = WrongClock(system.folder / f"{node_id}.clock")
-        else:
-            notes.append(f"not caused: the clock of {node_id} was never wrong, libfaketime is not installed")
+        clock = WrongClock(system.folder / f"{node_id}.clock")
     return NodeRig(stack.enter_context(TcpRelay(port)), bridge, disk, clock, broker)
 
 

@@ -4,9 +4,12 @@
 A node notes each number in the same transaction as the report itself, so its account is true over any power cut.
 """
 
+import json
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from typing import Any
 from sqlalchemy import create_engine, select
 
 from server.tables import dead_letter, report
+from simulator.errors import ProcessError
 from simulator.scoring.record import Transport
 
 ReportId = tuple[str, int]
@@ -44,8 +48,13 @@ def ask_outbox(file: Path, question: str) -> list[tuple[Any, ...]]:
         connection.close()
 
 
-def outbox_account(file: Path) -> OutboxAccount:
-    """What the node numbered, and what of it is still on its disk."""
+def outbox_account(file: Path, prefix: Sequence[str] = ()) -> OutboxAccount:
+    """What the node numbered, and what of it is still on its disk.
+
+    `prefix` is what a command needs before it to see the file, where this process does not. Raises ProcessError.
+    """
+    if prefix:
+        return _account_from_within(file, prefix)
     last_sequences = {
         str(boot): int(last) for boot, last in ask_outbox(file, "SELECT boot_id, last_sequence FROM boot")
     }
@@ -57,6 +66,16 @@ def waiting_count(file: Path) -> int:
     """Reports on the node's disk."""
     rows = ask_outbox(file, "SELECT count(*) FROM report")
     return int(rows[0][0]) if rows else 0
+
+
+def _account_from_within(file: Path, prefix: Sequence[str]) -> OutboxAccount:
+    # SQLite follows links to the end, and so out of another mount namespace again: it has to run inside.
+    command = [*prefix, sys.executable, "-m", __name__, str(file)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our own program
+    if done.returncode:
+        raise ProcessError(f"{file} could not be read: {done.stderr}")
+    last_sequences, waiting = json.loads(done.stdout)
+    return OutboxAccount(last_sequences, frozenset((boot, sequence) for boot, sequence in waiting))
 
 
 def transport_of(database_url: str, outboxes: Iterable[OutboxAccount]) -> Transport:
@@ -87,3 +106,8 @@ def transport_of(database_url: str, outboxes: Iterable[OutboxAccount]) -> Transp
         dead_letters_count=len(letters),
         waiting_count=len(waiting - stored.keys()),
     )
+
+
+if __name__ == "__main__":
+    account = outbox_account(Path(sys.argv[1]))
+    sys.stdout.write(json.dumps([account.last_sequences, sorted(account.waiting)]))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.rig.mischief_clock import WrongClock, find_faketime
+from simulator.rig.mischief_clock import WrongClock
 from simulator.rig.mischief_disk import SmallDisk, can_mount
 
 TELLS_TIME = """
@@ -53,8 +53,6 @@ def test_what_is_on_a_small_disk_outlives_the_process_that_wrote_it(disk_folder:
 
 
 def test_a_wrong_clock_goes_wrong_and_right_again_while_the_process_runs(tmp_path: Path) -> None:
-    if find_faketime() is None:
-        pytest.skip("libfaketime is not installed")
     clock = WrongClock(tmp_path / "clock")
     with subprocess.Popen(
         [sys.executable, "-c", TELLS_TIME],
