@@ -15,8 +15,9 @@ from edge.frames import GreyImage
 
 FloatArray = NDArray[np.float32]
 
-HALF_PX = 10
-"""A patch is 21 px square: at 640 px of a bay of 1.4 m it is as high as a price rail."""
+HALF_WIDTH_PX = 12
+HALF_HEIGHT_RANGE_PX = (3, 8)
+"""A patch is 25 px wide, and 7 to 17 px high so that it fits on a price rail with nothing of the goods above it."""
 
 REACH_PX = 10
 """So far is a patch looked for around its place. What went further is found by `registration.far`."""
@@ -25,42 +26,52 @@ ALIKE_CORRELATION = 0.6
 """Two looks at one patch correlate by 0.8 and more, in noise of 8 grey levels at a fifth of the light still by 0.6;
 patches of different things by 0.3 and less."""
 
-SLACK_PX = 2
+SLACK_PX = 1
 
-STRUCTURE, STOCK = 1, 2
-"""What a pixel of the ground map belongs to: furniture, which never sells, or goods. Nought is beyond the bay."""
+STRUCTURE, STOCK, RAIL = 1, 2, 3
+"""What a pixel of the ground map belongs to: furniture, which never sells, goods, or the rail under a zone, which is
+furniture too. Nought is beyond the bay."""
 
 _SPACING_PX = 12
 _MOST_STRUCTURE_COUNT = 300
 _MOST_OTHER_COUNT = 60
 _STRUCTURE_SHARE = 0.7
+_RAIL_SHARE = 0.97
 _EDGE_GREY = 5.0
 _CORNER_GREY = 3.0
+_CORNER_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Landmarks:
-    """Patches of one reference: `spots_px` int32 (n, 2) middles as x, y; `is_structure`, `is_corner` bool (n,).
+    """Patches of one reference: `spots_px` int32 (n, 2) middles as x, y, and what they are, each bool (n,).
 
     A patch that is no corner shows an edge alone: whether it is there can be seen, but not whether it slid along.
     """
 
     spots_px: NDArray[np.int32]
     is_structure: NDArray[np.bool_]
+    """Rails included."""
+    is_rail: NDArray[np.bool_]
     is_corner: NDArray[np.bool_]
+    half_wh_px: tuple[int, int]
+    """Half the width and height of a patch, its middle left out."""
 
     def __len__(self) -> int:
         return len(self.spots_px)
 
 
-def choose_landmarks(grey: GreyImage, ground: NDArray[np.uint8]) -> Landmarks:
+def choose_landmarks(grey: GreyImage, ground: NDArray[np.uint8], rail_height_px: float) -> Landmarks:
     """The best patch of each square of the picture; `ground` uint8 (height, width) says what is furniture."""
-    weaker, stronger = _gradients(grey)
-    side_px = 2 * HALF_PX + 1
-    structure = cv2.boxFilter((ground == STRUCTURE).astype(np.float32), -1, (side_px, side_px)) >= _STRUCTURE_SHARE
-    margin_px = HALF_PX + SLACK_PX
+    half_wh_px = (HALF_WIDTH_PX, int(np.clip(rail_height_px / 3, *HALF_HEIGHT_RANGE_PX)))
+    weaker, stronger = _gradients(grey, half_wh_px)
+    rail = _mean(ground == RAIL, half_wh_px) >= _RAIL_SHARE
+    structure = rail | (_mean((ground == STRUCTURE) | (ground == RAIL), half_wh_px) >= _STRUCTURE_SHARE)
+    structure &= rail | (_mean(ground == STOCK, half_wh_px) == 0)
+    is_corner = np.asarray((weaker >= _CORNER_GREY) & (weaker >= _CORNER_SHARE * stronger))
+    margin_x_px, margin_y_px = (half_px + SLACK_PX for half_px in half_wh_px)
     usable = np.zeros(grey.shape, dtype=bool)
-    usable[margin_px:-margin_px, margin_px:-margin_px] = True
+    usable[margin_y_px:-margin_y_px, margin_x_px:-margin_x_px] = True
     value = weaker + 0.2 * stronger
     chosen = [
         _best_spots(np.where(usable & place & (stronger >= _EDGE_GREY), value, 0), most_count)
@@ -70,20 +81,24 @@ def choose_landmarks(grey: GreyImage, ground: NDArray[np.uint8]) -> Landmarks:
     return Landmarks(
         spots_px,
         np.arange(len(spots_px)) < len(chosen[0]),
-        np.asarray(weaker[spots_px[:, 1], spots_px[:, 0]] >= _CORNER_GREY),
+        rail[spots_px[:, 1], spots_px[:, 0]],
+        is_corner[spots_px[:, 1], spots_px[:, 0]],
+        half_wh_px,
     )
 
 
-def find(reference: GreyImage, grey: GreyImage, spots_px: NDArray[np.int32]) -> tuple[FloatArray, FloatArray]:
+def find(
+    reference: GreyImage, grey: GreyImage, spots_px: NDArray[np.int32], half_wh_px: tuple[int, int]
+) -> tuple[FloatArray, FloatArray]:
     """Where patches are now: offsets float32 (n, 2) in pixels, to a fraction, and correlations float32 (n,)."""
     offsets = np.zeros((len(spots_px), 2), np.float32)
     correlations = np.zeros(len(spots_px), np.float32)
-    window_px = HALF_PX + REACH_PX
-    padded = cv2.copyMakeBorder(grey, window_px, window_px, window_px, window_px, cv2.BORDER_REFLECT_101)
+    reach_x_px, reach_y_px = (half_px + REACH_PX for half_px in half_wh_px)
+    padded = cv2.copyMakeBorder(grey, reach_y_px, reach_y_px, reach_x_px, reach_x_px, cv2.BORDER_REFLECT_101)
     for index, (x_px, y_px) in enumerate(spots_px.tolist()):
         found = cv2.matchTemplate(
-            padded[y_px : y_px + 2 * window_px + 1, x_px : x_px + 2 * window_px + 1],
-            reference[y_px - HALF_PX : y_px + HALF_PX + 1, x_px - HALF_PX : x_px + HALF_PX + 1],
+            padded[y_px : y_px + 2 * reach_y_px + 1, x_px : x_px + 2 * reach_x_px + 1],
+            _patch(reference, x_px, y_px, half_wh_px),
             cv2.TM_CCOEFF_NORMED,
         )
         row, column = divmod(int(found.argmax()), 2 * REACH_PX + 1)
@@ -93,39 +108,55 @@ def find(reference: GreyImage, grey: GreyImage, spots_px: NDArray[np.int32]) -> 
 
 
 def correlations_at(
-    reference: GreyImage, grey: GreyImage, spots_px: NDArray[np.int32], expected_px: FloatArray
+    reference: GreyImage,
+    grey: GreyImage,
+    spots_px: NDArray[np.int32],
+    expected_px: FloatArray,
+    half_wh_px: tuple[int, int],
 ) -> FloatArray:
     """Best correlation float32 (n,) of each patch within `SLACK_PX` of where it is expected; NaN outside the picture.
 
     `expected_px` float32 (n, 2) are the middles at which the patches should be now.
     """
     height_px, width_px = grey.shape
-    reach_px = HALF_PX + SLACK_PX
+    reach_x_px, reach_y_px = (half_px + SLACK_PX for half_px in half_wh_px)
     correlations = np.full(len(spots_px), np.nan, np.float32)
-    for index, ((x_px, y_px), there) in enumerate(zip(spots_px.tolist(), np.rint(expected_px).tolist(), strict=True)):
-        if not (reach_px <= there[0] < width_px - reach_px and reach_px <= there[1] < height_px - reach_px):
-            continue
-        left_px, top_px = int(there[0]) - reach_px, int(there[1]) - reach_px
+    there_px = np.rint(expected_px).astype(int)
+    low, high = (reach_x_px, reach_y_px), (width_px - reach_x_px, height_px - reach_y_px)
+    inside = ((there_px >= low) & (there_px < high)).all(axis=1)
+    for index in np.flatnonzero(inside).tolist():
+        left_px, top_px = (there_px[index] - low).tolist()
+        x_px, y_px = spots_px[index].tolist()
         found = cv2.matchTemplate(
-            grey[top_px : top_px + 2 * reach_px + 1, left_px : left_px + 2 * reach_px + 1],
-            reference[y_px - HALF_PX : y_px + HALF_PX + 1, x_px - HALF_PX : x_px + HALF_PX + 1],
+            grey[top_px : top_px + 2 * reach_y_px + 1, left_px : left_px + 2 * reach_x_px + 1],
+            _patch(reference, x_px, y_px, half_wh_px),
             cv2.TM_CCOEFF_NORMED,
         )
         correlations[index] = found.max()
     return correlations
 
 
-def _gradients(grey: GreyImage) -> tuple[FloatArray, FloatArray]:
+def _gradients(grey: GreyImage, half_wh_px: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
     """Gradient of each patch across its weaker and its stronger direction, in grey levels per pixel (root mean square).
 
     They are the roots of the eigenvalues of the structure tensor (Shi and Tomasi 1994, "Good features to track").
     """
     across = cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8)
     down = cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8)
-    side_px = 2 * HALF_PX + 1
-    xx, yy, xy = (cv2.boxFilter(product, -1, (side_px, side_px)) for product in (across**2, down**2, across * down))
+    xx, yy, xy = (_mean(product, half_wh_px) for product in (across**2, down**2, across * down))
     mean, spread = (xx + yy) / 2, np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
     return np.sqrt(np.maximum(mean - spread, 0)), np.sqrt(mean + spread)
+
+
+def _mean(values: NDArray[Any], half_wh_px: tuple[int, int]) -> FloatArray:
+    """Mean over a patch around each pixel."""
+    side_wh_px = (2 * half_wh_px[0] + 1, 2 * half_wh_px[1] + 1)
+    return cv2.boxFilter(values.astype(np.float32), -1, side_wh_px)  # type: ignore[return-value]
+
+
+def _patch(reference: GreyImage, x_px: int, y_px: int, half_wh_px: tuple[int, int]) -> GreyImage:
+    half_x_px, half_y_px = half_wh_px
+    return reference[y_px - half_y_px : y_px + half_y_px + 1, x_px - half_x_px : x_px + half_x_px + 1]
 
 
 def _best_spots(value: FloatArray, most_count: int) -> NDArray[np.int32]:

@@ -5,7 +5,7 @@ Stock can go; rails, tags and boards cannot. Where the furniture below and above
 something stands before it, and what is missing between says nothing about the stock.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,14 @@ from edge.counting import ZoneReading
 from edge.detections import Detections
 
 BAND_MM = 60.0
-"""So far below and above a zone is furniture taken for the zone's own: a rail is 25 to 40 mm high."""
+"""So far below a zone are landmarks taken for those of its own rail."""
 
 HIDDEN_CORRELATION = 0.5
 """A landmark that correlates less where it should be is out of sight."""
 
-WIDE_MM = 200.0
-"""A rail that is out of sight over so much hides what stands on it: somebody's back is 300 mm and more. A changed tag
-is 60 to 100 mm wide."""
-
-NARROW_MM = 130.0
-"""So much is enough where the rail above is out of sight over it as well."""
+RUN_MM = 130.0
+"""A rail that is out of sight over so much hides what stands on it: a head is 150 mm wide, a back 300 and more. A tag
+that was changed is 60 to 100 mm wide."""
 
 RUN_FRACTION = 0.75
 """Share of the landmarks of such a piece of rail that must be out of sight."""
@@ -58,27 +55,20 @@ class Sighting:
 
 
 def hidden_fraction(zone: Zone, sighting: Sighting) -> float:
-    """Share of the zone's width before which something stands, 0..1; nought where no furniture can tell.
+    """Share of the zone's width before which something stands, 0..1; nought where no rail can tell.
 
-    The zone is asked at stretches half a facing wide. One is hidden when it belongs to a wide piece of rail that is
-    out of sight, or to a narrow piece above which the next rail is out of sight too.
+    The zone is asked at stretches half a facing wide. One is hidden when it belongs to a piece of the rail below that
+    is out of sight, or is next to such a one: what hides a rail may be wider above it.
     """
     outline = np.asarray(zone.polygon_mm, dtype=np.float64)
-    (left_mm, low_mm), (right_mm, high_mm) = outline.min(axis=0), outline.max(axis=0)
+    (left_mm, low_mm), right_mm = outline.min(axis=0), outline[:, 0].max()
     count = max(1, round(2 * (right_mm - left_mm) / zone.facing_width_mm))
-    middles_mm = left_mm + (np.arange(count) + 0.5) * (right_mm - left_mm) / count
-    y_mm = sighting.spots_mm[:, 1]
-    below, above = np.abs(y_mm - low_mm) <= BAND_MM, np.abs(y_mm - high_mm) <= BAND_MM
-    wide = _in_a_hidden_run(middles_mm, sighting, below, WIDE_MM)
-    narrow = _in_a_hidden_run(middles_mm, sighting, below, NARROW_MM) & _in_a_hidden_run(
-        middles_mm, sighting, above, NARROW_MM
-    )
-    return float((wide | narrow).mean())
-
-
-def hides_a_facing(zone: Zone, fraction: float) -> bool:
-    """Whether so much of the zone is hidden that its count would be wrong."""
-    return fraction * zone.expected_facings_count >= 0.5  # noqa: PLR2004 - half a facing
+    # One stretch more on each side: somebody may stand before the neighbouring zone and lean over.
+    middles_mm = left_mm + (np.arange(-1, count + 1) + 0.5) * (right_mm - left_mm) / count
+    x_mm, y_mm = sighting.spots_mm.T
+    below = (y_mm <= low_mm + BAND_MM / 4) & (y_mm >= low_mm - BAND_MM)
+    hidden = _in_a_hidden_run(middles_mm, x_mm[below], sighting.is_hidden[below])
+    return float((hidden[:-2] | hidden[1:-1] | hidden[2:]).mean())
 
 
 def without_hidden(
@@ -96,9 +86,7 @@ def _unless_hidden(reading: ZoneReading, sighting: Sighting, products: Detection
     if reading.facings is None:
         return reading
     fraction = hidden_fraction(reading.zone, sighting)
-    if not hides_a_facing(reading.zone, fraction):
-        return replace(reading, occluded_fraction=fraction)
-    if _is_filled(reading.zone, products, view):
+    if fraction == 0 or _is_filled(reading.zone, products, view):
         return reading
     return ZoneReading(reading.zone, None, reason=UnknownReason.OCCLUDED, occluded_fraction=fraction)
 
@@ -119,15 +107,17 @@ def _is_filled(zone: Zone, products: Detections, view: CameraView) -> bool:
 
 
 def _in_a_hidden_run(
-    middles_mm: NDArray[np.float64], sighting: Sighting, band: NDArray[np.bool_], run_mm: float
+    middles_mm: NDArray[np.float64], x_mm: NDArray[np.float64], hidden: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Which places along a rail lie in a piece of it, `run_mm` long, that is out of sight; bool (places,)."""
-    x_mm, hidden = sighting.spots_mm[band, 0], sighting.is_hidden[band]
-    starts_mm = middles_mm[:, None] - run_mm * np.linspace(0.05, 0.95, _WINDOWS_COUNT)
-    inside = (x_mm >= starts_mm[..., None]) & (x_mm <= starts_mm[..., None] + run_mm)
+    """Which places along a rail lie in a piece of it, `RUN_MM` long, that is out of sight; bool (places,).
+
+    `x_mm` and `hidden` (landmarks,) are those of the rail.
+    """
+    starts_mm = middles_mm[:, None] - RUN_MM * np.linspace(0.05, 0.95, _WINDOWS_COUNT)
+    inside = (x_mm >= starts_mm[..., None]) & (x_mm <= starts_mm[..., None] + RUN_MM)
     asked, lost = inside.sum(axis=2), (inside & hidden).sum(axis=2)
     runs = (asked >= _LEAST_RUN_COUNT) & (lost >= RUN_FRACTION * asked)
     # The place itself must be hidden: a run may begin beside it.
-    beside = np.abs(x_mm - middles_mm[:, None]) <= run_mm / 4
+    beside = np.abs(x_mm - middles_mm[:, None]) <= RUN_MM / 4
     here = (beside & hidden).sum(axis=1) * 2 >= np.maximum(beside.sum(axis=1), 1)
     return np.asarray(runs.any(axis=1) & here)

@@ -12,7 +12,7 @@ from calibration.view import CameraView
 from contract.model_card import DetectorLabel
 from edge.detections import Detections
 from edge.frames import GreyImage
-from edge.landmarks import STOCK, STRUCTURE
+from edge.landmarks import RAIL, STOCK, STRUCTURE
 
 Matrix = NDArray[np.float64]
 
@@ -21,6 +21,12 @@ MARGIN_MM = 60.0
 
 _SMOOTHING_PX = 0.8
 _OUTLINE_STEPS_COUNT = 16
+
+RAIL_MM = 40.0
+"""A price rail hangs so far below the edge on which the goods stand."""
+
+INSET_FRACTION = 0.1
+"""Share of a box that is left out at each side when goods are drawn over furniture, as boxes are never exact."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,14 +62,29 @@ def draw_ground(view: CameraView, boxes: Detections, scale: float) -> NDArray[np
     _fill(ground, view.to_pixels(_outline_mm(low, right, low, high)), STRUCTURE)
     for _, outline_px in view.zone_polygons_px:
         _fill(ground, outline_px, STOCK)
-    for label, owner in (
-        (DetectorLabel.PRODUCT, STOCK),
-        (DetectorLabel.GAP, STOCK),
-        (DetectorLabel.PRICE_TAG, STRUCTURE),
-    ):
-        for left_px, top_px, right_px, bottom_px in np.rint(boxes.of(label).xyxy_px * scale).astype(int).tolist():
-            cv2.rectangle(ground, (left_px, top_px), (right_px, bottom_px), owner, cv2.FILLED)
+    for zone in view.calibration.zones:
+        corners = np.asarray(zone.polygon_mm, dtype=np.float64)
+        (left, edge), right = corners.min(axis=0), corners[:, 0].max()
+        _fill(ground, view.to_pixels(_outline_mm(left, right, edge - RAIL_MM, edge)), RAIL)
+    for label in (DetectorLabel.PRODUCT, DetectorLabel.GAP):
+        _draw_boxes(ground, boxes.of(label).xyxy_px * scale, STOCK)
+    _draw_boxes(ground, boxes.of(DetectorLabel.PRICE_TAG).xyxy_px * scale, RAIL)
     return ground
+
+
+def rail_height_px(view: CameraView) -> float:
+    """How high a price rail is in the middle of the bay, in pixels of `view`."""
+    bay = view.calibration.bay
+    ends = np.array([(bay.width_mm / 2, bay.height_mm / 2), (bay.width_mm / 2, bay.height_mm / 2 + RAIL_MM)])
+    top, bottom = view.to_pixels(ends)
+    return float(np.nan_to_num(np.linalg.norm(top - bottom)))
+
+
+def _draw_boxes(ground: NDArray[np.uint8], xyxy_px: NDArray[np.float32], owner: int) -> None:
+    inset_px = INSET_FRACTION * (xyxy_px[:, 2:] - xyxy_px[:, :2])
+    corners = np.rint(np.concatenate([xyxy_px[:, :2] + inset_px, xyxy_px[:, 2:] - inset_px], axis=1)).astype(int)
+    for left_px, top_px, right_px, bottom_px in corners.tolist():
+        cv2.rectangle(ground, (left_px, top_px), (right_px, bottom_px), owner, cv2.FILLED)
 
 
 def _outline_mm(left: float, right: float, low: float, high: float) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.frames import GreyImage
-from edge.landmarks import ALIKE_CORRELATION, Landmarks, find
+from edge.landmarks import ALIKE_CORRELATION, STOCK, Landmarks, find
 
 Matrix = NDArray[np.float64]
 _Fit: TypeAlias = tuple[Matrix | None, NDArray[np.uint8]]  # OpenCV gives None where nothing fits; its stubs do not
@@ -49,7 +49,7 @@ def near(reference: GreyImage, grey: GreyImage, landmarks: Landmarks) -> Registr
     if np.count_nonzero(asked) < LEAST_PAIRS:
         return None
     spots_px = landmarks.spots_px[asked]
-    offsets, correlations = find(reference, grey, spots_px)
+    offsets, correlations = find(reference, grey, spots_px, landmarks.half_wh_px)
     followed = correlations >= ALIKE_CORRELATION
     if np.count_nonzero(followed) < LEAST_PAIRS:
         return None
@@ -57,10 +57,13 @@ def near(reference: GreyImage, grey: GreyImage, landmarks: Landmarks) -> Registr
     return _similarity(here, here + offsets[followed], NEAR_TOLERANCE_PX, len(spots_px))
 
 
-def far(reference: GreyImage, grey: GreyImage) -> Registration | None:
-    """Match SIFT features all over both pictures: slower, but it finds a camera that was turned by many degrees."""
+def far(reference: GreyImage, ground: NDArray[np.uint8], grey: GreyImage) -> Registration | None:
+    """Match SIFT features all over both pictures: slower, but it finds a camera that was turned by many degrees.
+
+    Goods of the reference are left out: a pack that stands three places further on today moved without its camera.
+    """
     sift = cv2.SIFT_create(nfeatures=MOST_FEATURES_COUNT, contrastThreshold=0.02)  # type: ignore[attr-defined]
-    spots, descriptors = sift.detectAndCompute(reference, None)
+    spots, descriptors = sift.detectAndCompute(reference, np.where(ground == STOCK, 0, 255).astype(np.uint8))
     found_spots, found_descriptors = sift.detectAndCompute(grey, None)
     if descriptors is None or found_descriptors is None or min(len(spots), len(found_spots)) < LEAST_PAIRS:
         return None

@@ -21,7 +21,7 @@ from edge.detections import Detections
 from edge.frames import GreyImage
 from edge.landmarks import Landmarks, choose_landmarks, correlations_at
 from edge.occlusion import HIDDEN_CORRELATION, Sighting
-from edge.reference import Reference, draw_ground, smoothed
+from edge.reference import Reference, draw_ground, rail_height_px, smoothed
 from edge.stance import Shift, Standing
 
 Matrix = NDArray[np.float64]
@@ -135,7 +135,7 @@ class Standpoint:
 
     def _use(self, reference: Reference, view: CameraView) -> None:
         self._reference, self._view = reference, view
-        self._landmarks = choose_landmarks(reference.grey, reference.ground)
+        self._landmarks = choose_landmarks(reference.grey, reference.ground, rail_height_px(view))
 
     def _as_reference(self, detail: GreyImage) -> GreyImage:
         """The present picture, smoothed and as large as the reference."""
@@ -163,16 +163,16 @@ class Standpoint:
         standing = stance.standing_of(shift, was_moved=self._was_moved)
         if standing is Standing.MOVED or not enough:
             return Judgement(standing, shift=shift, now_from_anchor=now_from_anchor)
-        expected = cv2.perspectiveTransform(furniture_px[:, None].astype(np.float32), matrix)[:, 0]
-        correlations = correlations_at(reference.grey, picture, furniture_px, np.asarray(expected, np.float32))
-        anchored_px = cv2.perspectiveTransform(
-            furniture_px[:, None].astype(np.float64), np.linalg.inv(reference.from_anchor)
-        )[:, 0]
+        correlations = correlations_at(
+            reference.grey, picture, furniture_px, _mapped(matrix, furniture_px), landmarks.half_wh_px
+        )
+        rails = landmarks.is_rail[landmarks.is_structure]
+        anchored_px = _mapped(np.asarray(np.linalg.inv(reference.from_anchor), np.float64), furniture_px[rails])
         return Judgement(
             standing,
             shift=shift,
             now_from_anchor=now_from_anchor,
-            sighting=Sighting.of(view.to_bay_mm(anchored_px), correlations),
+            sighting=Sighting.of(view.to_bay_mm(anchored_px), correlations[rails]),
             furniture_fraction=float((correlations >= HIDDEN_CORRELATION).mean()),
         )
 
@@ -202,12 +202,18 @@ def _registered(reference: Reference, picture: GreyImage, landmarks: Landmarks) 
     close = registration.near(reference.grey, picture, landmarks)
     if close and stance.near_is_sure(close.inliers_count, close.candidates_count):
         return close.matrix
-    wide = registration.far(reference.grey, picture)
-    if wide and stance.far_is_sure(wide.matrix, wide.inliers_count, wide.candidates_count):
-        return wide.matrix
-    if close and stance.near_is_likely(close.inliers_count, close.candidates_count):
-        return close.matrix
-    return None
+    if close and not stance.near_is_likely(close.inliers_count, close.candidates_count):
+        close = None
+    wide = registration.far(reference.grey, reference.ground, picture)
+    if wide and not stance.far_is_sure(wide.matrix, wide.inliers_count, wide.candidates_count):
+        wide = None
+    if close and wide:
+        return close.matrix if close.inliers_count > wide.inliers_count else wide.matrix
+    return close.matrix if close else wide.matrix if wide else None
+
+
+def _mapped(matrix: Matrix, spots_px: NDArray[np.int32]) -> NDArray[np.float32]:
+    return np.asarray(cv2.perspectiveTransform(spots_px[:, None].astype(np.float32), matrix)[:, 0], np.float32)
 
 
 def _contrast(picture: GreyImage) -> float:
