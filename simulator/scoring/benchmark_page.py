@@ -37,8 +37,8 @@ pictures and books only. Afterwards everything that it said is held against what
 an alert is right, what counts and what does not. Nothing there is taken from the system's own output.
 
 **Not measured here.** A real shop. The store's people, packs and light are our own invention; a figure of this page
-says how the system fares against them, compares versions with one another, and finds mistakes. It promises nothing about
-another shelf. Misplaced and damaged goods have no alert yet: they are counted as true events and in no average."""
+says how the system fares against them, compares versions with one another, and finds mistakes. It promises nothing
+about another shelf. Misplaced and damaged goods have no alert yet: they count as true events and in no average."""
 _READ = """\
 - Told: an alert of the kind stood at the place while the event held; events of 10 open minutes or more, which somebody
   could have seen. Right: the event held when the alert opened, give or take 90 s. An alert under the wrong name is a

@@ -16,6 +16,7 @@ from simulator.scoring.words import NONE, count_words, delay_words, kind_words, 
 _Runs = Sequence[Finished]
 _Figure = Callable[[Scores], float | None]
 _Words = Callable[[float | None], str]
+_REFILL = EventKind.RESTOCK_FROM_BACK
 _MOST_ZONES_COUNT = 5
 
 
@@ -44,8 +45,8 @@ def short_table(by_scenario: Mapping[str, _Runs]) -> str:
     figures: tuple[tuple[str, _Figure, _Words], ...] = (
         ("True events about goods told", lambda run: goods(run).recall.fraction, percent),
         ("Alerts about goods right", lambda run: goods(run).precision.fraction, percent),
-        ("Delay, median of a run", lambda run: goods(run).delay_median_s, delay_words),
-        ("Delay, 95th percentile of a run", lambda run: goods(run).delay_p95_s, delay_words),
+        ("Delay of a refill due, median of a run", lambda run: run.of(_REFILL).delay_median_s, delay_words),
+        ("Delay of a refill due, 95th percentile", lambda run: run.of(_REFILL).delay_p95_s, delay_words),
         ("Alerts per told event", lambda run: goods(run).alerts_per_event.fraction, count_words),
         ("Walks in vain per 12 open hours", lambda run: run.wasted_walks_per_open_day, _one_digit),
         ("Facings off, mean", lambda run: run.counts.overall.mean_error_packs, count_words),

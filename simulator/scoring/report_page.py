@@ -178,9 +178,9 @@ def _mistakes(judged: Judgement) -> str:
 def _delays(scores: Scores) -> str:
     plots = "".join(
         f'<div class="card"><h3>{kind_mark(line.kind)}</h3>'
-        f'{delay_curve(line.kind, line.delays_s, int(line.recall_all.of))}<p class="soft">{len(line.delays_s)} delays'
-        f" of {line.recall_all.of:g} events"
-        + (f", {line.standing_count} told by an alert that stood before" if line.standing_count else "")
+        f'{delay_curve(line.kind, line.delays_s, int(line.recall_all.of))}<p class="soft">{len(line.delays_s)} of'
+        f" {line.recall_all.of:g}"
+        + (f"; {line.standing_count} told by an alert that stood before" if line.standing_count else "")
         + "</p></div>"
         for line in scores.kinds
         if line.alerted and line.recall_all.of
@@ -267,4 +267,4 @@ def _mark(wrong_count: int) -> str:
 
 def _when(since_at: datetime, until_at: datetime | None) -> str:
     lasted = delay_words((until_at - since_at).total_seconds()) if until_at else "to the end"
-    return f"{since_at:%a %H:%M:%S}, {lasted}"
+    return f"{since_at:%a&nbsp;%H:%M:%S}<br>{lasted}"
