@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class Mishaps:
             at = opens_at + seconds(float(offset) * (closes_at - opens_at).total_seconds())
             own = np.random.default_rng(int(rng.integers(2**63)))
             spot = self._spots[int(own.integers(len(self._spots)))]
-            self._stage.schedule(at, lambda own=own, spot=spot: act(own, spot))  # type: ignore[misc]
+            self._stage.schedule(at, partial(act, own, spot))
 
     def _somebody(self, rng: np.random.Generator, spot: Spot, kind: str, for_s: float) -> None:
         at = self._stage.now
@@ -69,12 +70,12 @@ class Mishaps:
     def _steal_one(self, rng: np.random.Generator, spot: Spot) -> None:
         for_s = about(rng, 25, 0.5)
         self._somebody(rng, spot, "shopper", for_s)
-        self._stage.schedule(self._stage.now + seconds(for_s / 2), lambda: self._gone(spot, 1, rng))
+        self._stage.schedule(self._stage.now + seconds(for_s / 2), partial(self._gone, spot, 1, rng))
 
     def _sweep(self, rng: np.random.Generator, spot: Spot) -> None:
         for_s = about(rng, 70, 0.4)
         self._somebody(rng, spot, "shopper", for_s)
-        self._stage.schedule(self._stage.now + seconds(for_s * 0.7), lambda: self._sweep_now(spot, rng))
+        self._stage.schedule(self._stage.now + seconds(for_s * 0.7), partial(self._sweep_now, spot, rng))
 
     def _sweep_now(self, spot: Spot, rng: np.random.Generator) -> None:
         own_count = self._stage.world.own_units_count(spot.zone.zone_id)

@@ -6,6 +6,7 @@ Staff see the shelves with their own eyes; they know nothing of cameras or alert
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class Staff:
         for person in range(len(self._bays_of)):
             self._next_round(Round(person, -1, day, self._bays_of[person]))
         if self._habits.counts_per_night:
-            self._stage.schedule(span[1] + _COUNT_AFTER, lambda: self._count(day))
+            self._stage.schedule(span[1] + _COUNT_AFTER, partial(self._count, day))
 
     # Rounds
 
@@ -76,7 +77,7 @@ class Staff:
             if begins_at >= self._stage.now and not skipped:
                 break
         walk = Round(last.person, number, last.day, last.bays)
-        self._stage.schedule(begins_at, lambda: self._reach(walk, 0))
+        self._stage.schedule(begins_at, partial(self._reach, walk, 0))
 
     def _reach(self, walk: Round, place: int) -> None:
         """Stand before the next bay and see what is to be done."""
@@ -92,9 +93,9 @@ class Staff:
         fetching = self._to_fill(bay, rng)
         if fetching:
             back_at = leaves_at + seconds(60 * about(rng, self._habits.fetch_min, 0.4))
-            self._stage.schedule(back_at, lambda: self._fill(walk, place, fetching, rng))
+            self._stage.schedule(back_at, partial(self._fill, walk, place, fetching, rng))
         else:
-            self._stage.schedule(leaves_at + seconds(10), lambda: self._reach(walk, place + 1))
+            self._stage.schedule(leaves_at + seconds(10), partial(self._reach, walk, place + 1))
 
     def _tend(self, bay: BayPlan, rng: np.random.Generator) -> float:
         """Everything that needs no walk to the back room; how many seconds it takes."""
@@ -159,9 +160,9 @@ class Staff:
             for_s = 20 + _UNIT_S * min(room, self._stage.world.back_count(zone.sku))
             until_at = at + seconds(for_s)
             self._plan_presence(bay, walk.person, at, until_at, spot.centre_mm)
-            self._stage.schedule(at + seconds(0.6 * for_s), lambda zone=zone: self._restock(zone, rng))  # type: ignore[misc]
+            self._stage.schedule(at + seconds(0.6 * for_s), partial(self._restock, zone, rng))
             at = until_at
-        self._stage.schedule(at + seconds(10), lambda: self._reach(walk, place + 1))
+        self._stage.schedule(at + seconds(10), partial(self._reach, walk, place + 1))
 
     def _restock(self, zone: ZonePlan, rng: np.random.Generator) -> None:
         world, habits = self._stage.world, self._habits
@@ -198,11 +199,7 @@ class Staff:
         at = datetime.combine(day, self._habits.night_fill_at, tzinfo=UTC)
         for person, bays in enumerate(self._bays_of):
             for i, bay in enumerate(bays):
-                begins_at = at + i * timedelta(minutes=3)
-                self._stage.schedule(
-                    begins_at,
-                    lambda bay=bay, person=person: self._night_fill(bay, person),  # type: ignore[misc]
-                )
+                self._stage.schedule(at + i * timedelta(minutes=3), partial(self._night_fill, bay, person))
 
     def _night_fill(self, bay: BayPlan, person: int) -> None:
         world, at = self._stage.world, self._stage.now
@@ -238,7 +235,7 @@ class Staff:
 
     def _plan_presence(self, bay: BayPlan, person: int, since_at: datetime, until_at: datetime, x_mm: float) -> None:
         presence = Presence(bay.bay_id, "staff", round(x_mm, 1), since_at, until_at, person)
-        self._stage.schedule(since_at, lambda: self._stage.stand_before(presence))
+        self._stage.schedule(since_at, partial(self._stage.stand_before, presence))
 
     def _stand(self, bay: BayPlan, person: int, since_at: datetime, until_at: datetime, share: float) -> None:
         x_mm = min(0.95, max(0.05, share)) * bay.width_mm

@@ -3,6 +3,7 @@
 
 import math
 from datetime import UTC, date, datetime
+from functools import partial
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Supply:
         for supplier in self._stage.plan.suppliers:
             if day.weekday() in supplier.weekdays:
                 at = datetime.combine(day, supplier.arrives_at, tzinfo=UTC)
-                self._stage.schedule(at, lambda supplier=supplier: self._arrive(supplier))  # type: ignore[misc]
+                self._stage.schedule(at, partial(self._arrive, supplier))
 
     def _arrive(self, supplier: SupplierPlan) -> None:
         for sku in supplier.skus or self._stage.world.skus:
@@ -65,7 +66,7 @@ class Supply:
         if booked:
             late = rng.random() < habits.late_fraction
             delay_s = 3600 * about(rng, habits.late_h, 0.4) if late else 60 * about(rng, habits.booking_min, 0.3)
-            self._stage.schedule(self._stage.now + seconds(delay_s), lambda: self._book(booked_sku, booked))
+            self._stage.schedule(self._stage.now + seconds(delay_s), partial(self._book, booked_sku, booked))
 
     def _book(self, sku: str, units: int) -> None:
         world = self._stage.world

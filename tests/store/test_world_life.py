@@ -124,8 +124,8 @@ def sales(lived: Lived, skus: set[str]) -> list[tuple[str, int, datetime]]:
         [
             Wanted("steal", "milk", 99),
             Wanted("sell", "cola", 12),
-            Wanted("deliver", "RICE-1000", 30, booked_units=3),
-            Wanted("misplace", "penne", 3, sku="RICE-1000"),
+            Wanted("deliver", "ENER-250", 30, booked_units=3),
+            Wanted("misplace", "tonic", 3, sku="ENER-250"),
             Wanted("damage", "cola", 4),
         ]
     ),
@@ -133,15 +133,15 @@ def sales(lived: Lived, skus: set[str]) -> list[tuple[str, int, datetime]]:
 def test_what_a_visitor_does_changes_nobody_elses_luck(after_minutes: int, order: Wanted) -> None:
     meddled = live(MARKET, 1, [3 * DAY], [(timedelta(minutes=after_minutes), order)])
     assert shoppers(meddled) == shoppers(THREE_DAYS)
-    # The household bay has nothing to do with what was meddled with: not even staff come to it for that.
-    household = {"FREE-040", "TISS-100", "CLEA-1000"}
-    assert [one[:2] for one in sales(meddled, household)] == [one[:2] for one in sales(THREE_DAYS, household)]
+    # Another person looks after the bays at the other end of the shop: what is sold there stays as it was.
+    far = {zone.sku for bay, zone in MARKET.zones() if bay in MARKET.bays[4:]}
+    assert sales(meddled, far) == sales(THREE_DAYS, far)
 
 
 def test_every_instant_is_told_in_order_and_within_the_time_asked_for() -> None:
     times = [happening.at for happening in THREE_DAYS.happenings]
     assert times == sorted(times)
-    assert OPENED_AT <= times[0]
+    assert times[0] >= OPENED_AT
     assert times[-1] <= OPENED_AT + 3 * DAY
     assert [one.since_at for one in THREE_DAYS.life.presences] == sorted(
         one.since_at for one in THREE_DAYS.life.presences
