@@ -11,7 +11,6 @@ from numpy.random import Generator
 
 from simulator.picture.bodies import Body, Job
 from simulator.picture.materials import with_alpha
-from simulator.picture.pictures import shaded_ball
 from simulator.picture.printing import Colour, Picture, dimmed, fine_print, hsv
 
 _KINDS: Final[tuple[tuple[str, tuple[float, float, float], float, float], ...]] = (
@@ -20,7 +19,7 @@ _KINDS: Final[tuple[tuple[str, tuple[float, float, float], float, float], ...]] 
     ("orange", (0.075, 0.92, 0.97), 1.0, 1.0),
     ("lemon", (0.15, 0.85, 0.97), 0.75, 0.85),
     ("tomato", (0.01, 0.9, 0.85), 0.9, 0.9),
-    ("banana", (0.14, 0.8, 0.97), 0.34, 1.9),
+    ("banana", (0.14, 0.8, 0.97), 0.3, 1.7),
     ("aubergine", (0.82, 0.55, 0.25), 0.5, 1.5),
     ("cucumber", (0.31, 0.75, 0.4), 0.26, 2.0),
     ("carrot", (0.06, 0.92, 0.95), 0.3, 1.7),
@@ -32,33 +31,64 @@ _KINDS: Final[tuple[tuple[str, tuple[float, float, float], float, float], ...]] 
 """Name, hue saturation and value, thickness over length, length over the usual."""
 
 
-def _one(  # noqa: PLR0917 - what, where, how large and how turned
-    area: Picture, kind: int, at: tuple[int, int], r: int, turn: float, rng: Generator
-) -> None:
+def _sprite(kind: int, r: int, rng: Generator) -> Picture:
+    """One fruit, lit from the upper left, BGRA premultiplied (2 r + 3 px square)."""
     name, (hue, saturation, value), slim, _ = _KINDS[kind]
-    colour = hsv(hue + rng.normal(0, 0.012), saturation * rng.uniform(0.85, 1.1), value * rng.uniform(0.8, 1.08))
+    base = hsv(hue + rng.normal(0, 0.012), saturation * rng.uniform(0.85, 1.1), value * rng.uniform(0.8, 1.08))
+    span = np.linspace(-1.04, 1.04, 2 * r + 3, dtype=np.float32)
+    xs, ys = span[None], span[:, None]
+    turn = np.radians(rng.uniform(0, 360) if slim > 0.6 else rng.uniform(-20, 20))
+    along, off = xs * np.cos(turn) + ys * np.sin(turn), ys * np.cos(turn) - xs * np.sin(turn)
     if name == "banana":
-        for pen, ink in ((0.42, dimmed(colour, 0.55)), (0.34, colour), (0.1, dimmed(colour, 1.25))):
-            span = (r, int(r * 0.62))
-            cv2.ellipse(area, at, span, turn % 50 - 25, 20, 160, ink, max(2, int(r * pen)), cv2.LINE_AA)
-        return
-    if slim < 0.6:
-        turn = turn % 30 - 15
-    shaded_ball(area, at, (r, max(2, int(r * slim))), turn, colour)
-    if name in ("apple", "orange", "tomato", "pepper"):
-        stem: Colour = (50, 120, 50) if name != "apple" else (30, 60, 90)
-        tip = (int(at[0] + r * 0.25 * np.cos(turn)), int(at[1] - r * 0.45))
-        cv2.circle(area, tip, max(1, r // 6), dimmed(colour, 0.6), -1, cv2.LINE_AA)
-        spread = 5 if name == "tomato" else 1
-        for i in range(spread):
-            reach = np.array([np.cos(i * 1.26 + turn), np.sin(i * 1.26 + turn)]) * r * 0.28
-            cv2.line(
-                area, tip, (int(tip[0] + reach[0]), int(tip[1] - abs(reach[1]))), stem, max(1, r // 9), cv2.LINE_AA
-            )
+        off = off + 0.5 * along**2 - 0.2
+    taper = 1 - 0.4 * along if name == "carrot" else 1.0
+    off = off / (slim * taper)
+    if name in ("banana", "cucumber"):
+        along = along * np.abs(along)
+    far = along**2 + off**2
+    solid = np.clip((1 - np.sqrt(far)) * r * min(slim, 1), 0, 1)
+    high = np.sqrt(np.clip(1 - far, 0, 1))
+    slope_x, slope_y = along * np.cos(turn) - off * np.sin(turn), along * np.sin(turn) + off * np.cos(turn)
+    light = 0.3 + 0.75 * np.clip(-0.45 * slope_x - 0.62 * slope_y + 0.64 * high, 0, 1)
+    shine = np.clip(-0.42 * slope_x - 0.6 * slope_y + 0.68 * high, 0, 1) ** (50 if name != "potato" else 8)
+    cells = rng.normal(1, 0.1 if name in ("potato", "onion", "apple") else 0.045, (7, 7, 1)).astype(np.float32)
+    mottle = cv2.resize(cells, (span.size, span.size), interpolation=cv2.INTER_CUBIC)
+    colour = np.array(base, np.float32) * (light * mottle)[..., None]
+    colour += (shine * (95 if name not in ("potato", "carrot") else 25))[..., None]
+    _stem(colour, name, base, r, rng)
+    alpha = (solid * 255)[..., None]
+    return np.concatenate([np.clip(colour, 0, 255) * solid[..., None], alpha], axis=2).astype(np.uint8)
+
+
+def _stem(colour: Picture, name: str, base: Colour, r: int, rng: Generator) -> None:
+    """A stalk, a calyx or leaves, where the fruit has them."""
+    lean = rng.uniform(-0.5, 0.5)
+    tip = (int(r + lean * r), int(r * 0.55))
+    if name in ("apple", "tomato", "pepper"):
+        green: Colour = (45, 105, 45) if name != "apple" else (35, 60, 85)
+        cv2.circle(colour, tip, max(1, r // 5), dimmed(base, 0.5), -1)
+        for i in range(5 if name == "tomato" else 1):
+            reach = np.array([np.cos(i * 1.26 + lean), np.sin(i * 1.26 + lean)]) * r * 0.32
+            cv2.line(colour, tip, (int(tip[0] + reach[0]), int(tip[1] - abs(reach[1]))), green, max(1, r // 8))
+    elif name == "orange":
+        cv2.circle(colour, tip, max(1, r // 9), (40, 90, 60), -1)
     elif name == "cabbage":
         for i in range(4):
-            axes = (max(1, int(r * (0.3 + 0.18 * i))), max(1, int(r * 0.8)))
-            cv2.ellipse(area, at, axes, turn, 200, 340, dimmed(colour, 1.2), max(1, r // 14), cv2.LINE_AA)
+            axes = (max(1, int(r * (0.3 + 0.2 * i))), max(1, int(r * 0.85)))
+            cv2.ellipse(colour, (r, r), axes, lean * 40, 200, 340, dimmed(base, 1.25), max(1, r // 14))
+
+
+def _blit(area: Picture, sprite: Picture, at: tuple[int, int]) -> None:
+    side = sprite.shape[0]
+    x, y = at[0] - side // 2, at[1] - side // 2
+    left, top = max(0, x), max(0, y)
+    right, bottom = min(area.shape[1], x + side), min(area.shape[0], y + side)
+    if right <= left or bottom <= top:
+        return
+    piece = sprite[top - y : bottom - y, left - x : right - x]
+    under = area[top:bottom, left:right]
+    keep = 255 - piece[..., 3:].astype(np.uint16)
+    under[:] = piece + (under * keep // 255).astype(np.uint8)
 
 
 def produce_heap(kind_seed: int, seed: int, wh_px: tuple[int, int]) -> Picture:
@@ -66,23 +96,26 @@ def produce_heap(kind_seed: int, seed: int, wh_px: tuple[int, int]) -> Picture:
     width, height = wh_px
     kind = kind_seed % len(_KINDS)
     rng = np.random.default_rng((seed, 71))
-    slim = _KINDS[kind][2]
-    r = max(3, int(width * rng.uniform(0.075, 0.115) * _KINDS[kind][3]))
-    area = np.empty((height, width, 3), np.uint8)
-    area[:] = hsv(_KINDS[kind][1][0], 0.6, _KINDS[kind][1][2] * 0.3)
-    mask = np.zeros((height, width), np.uint8)
+    _, (hue, _, value), slim, length = _KINDS[kind]
+    r = max(3, int(width * rng.uniform(0.07, 0.11) * length))
     thick = r * max(slim, 0.42)
+    sprites = [_sprite(kind, r, rng) for _ in range(9)]
+    shadow = np.zeros((2 * r + 3, 2 * r + 3, 4), np.uint8)
+    cv2.ellipse(shadow, (r + 1, r + 1), (int(r * 0.95), int(r * slim)), 0, 0, 360, (0, 0, 0, 90), -1, cv2.LINE_AA)
+    area = np.zeros((height, width, 4), np.uint8)
     rows = max(3, int(height / (thick * 0.85)))
     for row in range(rows + 1):
         y = thick + (height - thick * 0.5) * row / rows
-        hump = (1 - row / rows) ** 2 * 0.16 * width
-        for x in np.arange(-r + (row % 2) * r * 0.8 + hump, width + r - hump, r * (1.62 if slim > 0.6 else 1.25)):
-            lift = height * 0.12 * ((x / width - 0.5) * 2) ** 2 * (row < 2)
+        if row == 2:
+            area[int(y - thick * 0.3) :] = (*hsv(hue, 0.6, value * 0.25), 255)
+        hump = (1 - row / rows) ** 2 * 0.12 * width
+        for x in np.arange(-r + (row % 2) * r * 0.8 + hump, width + r - hump, r * (1.55 if slim > 0.6 else 1.2)):
+            lift = height * 0.1 * ((x / width - 0.5) * 2) ** 2 * (row < 2)
             at = (int(x + rng.normal(0, r * 0.14)), int(y + lift + rng.normal(0, thick * 0.14)))
-            _one(area, kind, at, r, float(rng.uniform(0, 360)), rng)
-            cv2.ellipse(mask, at, (int(r * 0.97), int(thick * 0.92)), 0, 0, 360, 255, -1, cv2.LINE_AA)
-        mask[min(height - 1, int(y + thick * 0.6)) :] = 255
-    return with_alpha(area, mask)
+            if row:
+                _blit(area, shadow, (at[0], at[1] - max(1, int(thick * 0.22))))
+            _blit(area, sprites[int(rng.integers(len(sprites)))], at)
+    return area
 
 
 def make_produce(job: Job) -> Body:
