@@ -111,7 +111,8 @@ class DemoStore:
     def refresh_cameras(self, now: datetime) -> None:
         """Put before each camera what it would see now; a camera draws only what changed."""
         for bay in self.plan.bays:
-            self.cameras[bay.camera_id].show(scene_of(bay, self.world, self._moment(bay, now)))
+            moment = self._moment(bay, now)
+            self.cameras[bay.camera_id].show(scene_of(bay, self.world, moment), moment)
 
     def _moment(self, bay: BayPlan, now: datetime) -> Moment:
         everybody = sorted([*self.life.presences, *self._visitors], key=lambda one: one.since_at)
