@@ -177,8 +177,11 @@ def benchmark_command(
         for file in (out, json_file):
             if file is not None and not file.absolute().parent.is_dir():
                 raise ScenarioError(f"{file}: there is no folder {file.parent}")
+        plans = dict(find_scenario(name.strip()) for name in scenarios.split(",") if name.strip())
+        if not plans:
+            raise ScenarioError("--scenarios: name at least one scenario")
         wish = Benchmark(
-            plans=dict(find_scenario(name.strip()) for name in scenarios.split(",") if name.strip()),
+            plans=plans,
             seeds=tuple(range(first_seed, first_seed + seeds)),
             mode=mode.mode,
             sight=sight or usual_sight,

@@ -372,6 +372,21 @@ def test_a_record_goes_to_json_and_back(tmp_path: Path) -> None:
     assert RunRecord.read(tmp_path / "record.json") == record
 
 
+def test_a_record_that_was_kept_can_still_be_scored() -> None:
+    """The file was written when records were new; one that cannot be read any more makes kept benchmarks worthless."""
+    record = RunRecord.read(Path(__file__).parents[1] / "golden" / "run_record.json")
+    scores = score(record)
+    assert (scores.of(RESTOCK).recall_all.hits, scores.of(RESTOCK).delays_s) == (1, (90.0,))
+    assert (scores.counts.overall.samples_count, scores.counts.overall.known_count) == (4, 1)
+    assert scores.transport.lost_count == 1
+
+
+def test_a_packed_record_is_the_same(tmp_path: Path) -> None:
+    record = run(alerts=[alert(62, None)])
+    record.write(tmp_path / "record.json.gz")
+    assert RunRecord.read(tmp_path / "record.json.gz") == record
+
+
 def scenario(*expect: Expectation) -> Scenario:
     return Scenario(title="t", happens="h", expected="e", lasts=timedelta(hours=10), expect=expect)
 
