@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Protocol
 
 from edge.config import CameraConfig
+from simulator.cameras.bay_view import scene_of
 from simulator.cameras.faults import CameraFault
 from simulator.cameras.moment import Moment, moment_of
 from simulator.cameras.schematic import SchematicCamera
+from simulator.cameras.shelf_camera import ShelfCamera
 from simulator.rig.in_process_camera import Grabbed
 from simulator.rig.modelled_detector import ModelledDetector
 from simulator.scoring.record import Presence
@@ -88,6 +90,36 @@ class SchematicEye:
             return Grabbed(None, waited_s(self._camera.faults.active))
         self._detector.show(frame.boxes, int(at.timestamp() * 1000))
         return Grabbed(frame.image_bgr)
+
+    def is_lively(self, at: datetime) -> bool:
+        """Whether somebody moves before it."""
+        return self._light.is_lively(self._bay, at)
+
+    def beset(self, fault: CameraFault, *, degrees: float) -> None:
+        """Break it."""
+        self._camera.set_fault(fault, degrees=degrees)
+
+    def mend(self, fault: CameraFault) -> None:
+        """Mend it."""
+        self._camera.mend(fault)
+
+
+class RenderedEye:
+    """Rendered frames, for the detector itself."""
+
+    def __init__(self, bay: BayPlan, world: World, light: ShopLight, seed: int, opened_at: datetime) -> None:
+        self._bay = bay
+        self._world = world
+        self._light = light
+        moment = light.moment(bay, opened_at)
+        self._camera = ShelfCamera(bay.camera_id, scene_of(bay, world, moment), seed, moment=moment)
+
+    def grab(self, at: datetime) -> Grabbed:
+        """The frame of this instant."""
+        moment = self._light.moment(self._bay, at)
+        self._camera.show(scene_of(self._bay, self._world, moment), moment)
+        image_bgr = self._camera.frame_bgr(at)
+        return Grabbed(image_bgr, waited_s(self._camera.faults.active) if image_bgr is None else 0.0)
 
     def is_lively(self, at: datetime) -> bool:
         """Whether somebody moves before it."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import cast
 
 from edge.detector import Detector
-from simulator.rig.in_process_eye import SchematicEye, ShelfEye, ShopLight
-from simulator.rig.modelled_detector import ModelledDetector
+from simulator.rig.in_process_eye import RenderedEye, SchematicEye, ShelfEye, ShopLight
+from simulator.rig.modelled_detector import ModelledDetector, shipped_table
 from simulator.scoring.record import Sight
 from simulator.store.plan import StorePlan
 from simulator.store.world import World
@@ -17,12 +17,14 @@ def eyes_of(
 ) -> tuple[Mapping[str, ShelfEye], Mapping[str, Detector]]:
     """By camera: what it shows, and who finds packs in it."""
     if sight is Sight.DETECTOR:
-        raise NotImplementedError
+        rendered = {bay.camera_id: RenderedEye(bay, world, light, seed, world.opened_at) for bay in plan.bays}
+        return rendered, dict.fromkeys(rendered, detector)
+    table = shipped_table(plan.store_id)
     shapes = {zone.sku: zone.shape for _, zone in plan.zones()}
     eyes: dict[str, ShelfEye] = {}
     detectors: dict[str, Detector] = {}
     for bay in plan.bays:
-        modelled = ModelledDetector(detector.card, shapes, camera_id=bay.camera_id, seed=seed)
+        modelled = ModelledDetector(detector.card, shapes, camera_id=bay.camera_id, seed=seed, table=table)
         eyes[bay.camera_id] = SchematicEye(bay, world, light, modelled, seed)
         # It is no Detector, but does all that a watcher asks of one.
         detectors[bay.camera_id] = cast("Detector", modelled)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Measures the shipped detector on rendered views of the stores, for `simulator.rig.modelled_detector`.
 
-    python -m simulator.rig.measure_detector --views 120 --seed 1
+    python -m simulator.rig.measure_detector --views 150 --seed 1
 
 Shelves in every state of filling are rendered and shown to the detector several times with fresh sensor noise. The
 true boxes are those of the schematic twin of each view, scaled: the table says how the detector does on what the
@@ -31,7 +31,7 @@ from simulator.cameras.schematic import SchematicCamera
 from simulator.cameras.schematic_drawing import SchematicBox
 from simulator.cameras.sensor import Sensor
 from simulator.picture.render import render_scene
-from simulator.rig.modelled_detector import TABLE_FILE, ErrorTable, GroupErrors, Stray, group_of
+from simulator.rig.modelled_detector import TABLE_FILE, ErrorTable, ErrorTables, GroupErrors, Stray, group_of
 from simulator.store.luck import luck
 from simulator.store.plan import STORES_FOLDER, BayPlan, StorePlan, load_store_plan
 from simulator.store.world import World
@@ -57,14 +57,13 @@ class _Seen:
     strays: list[list[Stray]] = field(default_factory=list)
 
 
-def measure(*, views_count: int, seed: int, stores: list[StorePlan]) -> tuple[list[_Seen], Detector]:
-    """Look at `views_count` bays in chance states, each `PICTURES_PER_VIEW` times."""
+def measure(*, views_count: int, seed: int, plan: StorePlan) -> tuple[list[_Seen], Detector]:
+    """Look at `views_count` bays of a store in chance states, each `PICTURES_PER_VIEW` times."""
     detector = Detector(shipped_model(), threads_count=2)
     rng = luck(seed, "measure")
-    bays = [(plan, bay) for plan in stores for bay in plan.bays]
     seen: list[_Seen] = []
     for number in range(views_count):
-        plan, bay = bays[number % len(bays)]
+        bay = plan.bays[number % len(plan.bays)]
         world = World(plan, _OPENED_AT, luck(seed, "measure", number))
         _disturb(world, bay, rng)
         at = _OPENED_AT + timedelta(minutes=float(rng.uniform(0, 12 * 60)))
@@ -180,11 +179,13 @@ def table_of(seen: list[_Seen], *, model_id: str, measured_on: str, command: str
 
 def _errors(members: list[_Seen]) -> GroupErrors:
     confidences = np.concatenate([one.confidences for one in members])
-    quantiles = np.quantile(confidences, np.linspace(0, 1, QUANTILES_COUNT), method="lower")
+    found = confidences[confidences > 0]
+    quantiles = np.quantile(found, np.linspace(0, 1, QUANTILES_COUNT)) if found.size else ()
     strays = [stray for one in members for stray in one.strays[0]]
     step = max(1, len(strays) // MOST_STRAYS_COUNT)
     return GroupErrors(
         boxes_count=len(members),
+        missed_fraction=round(1.0 - found.size / confidences.size, 4),
         confidence_quantiles=tuple(round(float(one), 4) for one in quantiles),
         strays_per_box=round(len(strays) / len(members), 4),
         strays=tuple(strays[::step][:MOST_STRAYS_COUNT]),
@@ -226,28 +227,28 @@ def _erfinv(y: Floats) -> Floats:
 
 
 def main(
-    views: Annotated[int, typer.Option(help="Shelves to render.", min=10)] = 120,
+    views: Annotated[int, typer.Option(help="Shelves to render of each store.", min=10)] = 150,
     seed: Annotated[int, typer.Option(help="Chooses their states.")] = 1,
-    out: Annotated[Path, typer.Option(help="Where the table goes.")] = TABLE_FILE,
+    out: Annotated[Path, typer.Option(help="Where the tables go.")] = TABLE_FILE,
     measured_on: Annotated[str, typer.Option(help="Date, YYYY-MM-DD; today where left out.")] = "",
 ) -> None:
-    """Measure the shipped detector on rendered shelves and write the table of its errors."""
-    stores = [load_store_plan(path) for path in sorted(STORES_FOLDER.glob("*.toml"))]
-    seen, detector = measure(views_count=views, seed=seed, stores=stores)
-    table = table_of(
-        seen,
-        model_id=detector.card.model_id,
-        measured_on=measured_on or date.today().isoformat(),  # noqa: DTZ011 - a date for people
-        command=f"python -m simulator.rig.measure_detector --views {views} --seed {seed}",
-        pictures_count=views * PICTURES_PER_VIEW,
-    )
-    out.write_text(table.model_dump_json() + "\n")
-    for name, errors in table.groups.items():
-        missed_fraction = float(np.mean(np.array(errors.confidence_quantiles) == 0.0))
-        typer.echo(
-            f"{name:34s} {errors.boxes_count:6d} missed {missed_fraction:5.1%} strays {errors.strays_per_box:.3f}"
+    """Measure the shipped detector on rendered shelves of every store and write the tables of its errors."""
+    tables = {}
+    for path in sorted(STORES_FOLDER.glob("*.toml")):
+        plan = load_store_plan(path)
+        seen, detector = measure(views_count=views, seed=seed, plan=plan)
+        tables[plan.store_id] = table = table_of(
+            seen,
+            model_id=detector.card.model_id,
+            measured_on=measured_on or date.today().isoformat(),  # noqa: DTZ011 - a date for people
+            command=f"python -m simulator.rig.measure_detector --views {views} --seed {seed}",
+            pictures_count=views * PICTURES_PER_VIEW,
         )
-    typer.echo(f"correlation of a box {table.box_correlation}, of a SKU {table.sku_correlation}")
+        typer.echo(f"{plan.store_id}: a box correlates by {table.box_correlation}, a SKU by {table.sku_correlation}")
+        for name, errors in table.groups.items():
+            counts = f"{errors.boxes_count:6d} missed {errors.missed_fraction:5.1%} strays {errors.strays_per_box:.3f}"
+            typer.echo(f"  {name:32s} {counts}")
+    out.write_text(ErrorTables(stores=tables).model_dump_json() + "\n")
 
 
 if __name__ == "__main__":

@@ -84,8 +84,9 @@ class GroupErrors(_Part):
 
     boxes_count: int
     """How many were measured."""
+    missed_fraction: float
     confidence_quantiles: tuple[float, ...]
-    """Evenly spaced from the 0th to the 100th percentile; 0 stands for not found."""
+    """Of those found, evenly spaced from the 0th to the 100th percentile."""
     strays_per_box: float
     strays: tuple[Stray, ...]
 
@@ -116,10 +117,19 @@ class ErrorTable(_Part):
         return None
 
 
+class ErrorTables(_Part):
+    """One table for each store that was measured: how large a facing is in the picture decides most."""
+
+    stores: dict[str, ErrorTable]
+
+
 @lru_cache
-def shipped_table() -> ErrorTable:
-    """The table that came with the program."""
-    return ErrorTable.model_validate_json(TABLE_FILE.read_bytes())
+def shipped_table(store_id: str) -> ErrorTable:
+    """The table of a store that came with the program; of the smallest measured one where there is none."""
+    stores = ErrorTables.model_validate_json(TABLE_FILE.read_bytes()).stores
+    return stores.get(store_id) or min(
+        stores.values(), key=lambda table: table.groups[DetectorLabel.PRODUCT].boxes_count
+    )
 
 
 def group_of(thing: TrueThing, shape: str | None) -> str:
@@ -153,10 +163,10 @@ class ModelledDetector:
         *,
         camera_id: str,
         seed: int,
-        table: ErrorTable | None = None,
+        table: ErrorTable,
     ) -> None:
         self.card = card
-        self._table = table or shipped_table()
+        self._table = table
         self._shape_of_sku = shape_of_sku
         self._camera_id = camera_id
         self._seed = seed
@@ -199,7 +209,7 @@ class ModelledDetector:
         x0, y0, x1, y1 = thing.xyxy_px
         sides_px = np.array([x1 - x0, y1 - y0, x1 - x0, y1 - y0])
         score = luck.score + self._weights[2] * float(look[0])
-        confidence = _quantile(luck.errors.confidence_quantiles, score)
+        confidence = _confidence(luck.errors, score)
         rows = []
         label = DetectorLabel(thing.label)
         if confidence >= thresholds.get(label, 1.0):
@@ -237,13 +247,14 @@ class ModelledDetector:
         return _Luck(errors, float(score), edges, strays)
 
 
-def _quantile(quantiles: tuple[float, ...], score: float) -> float:
+def _confidence(errors: GroupErrors, score: float) -> float:
+    """The measured confidence at a standard normal score; 0 for a miss."""
     fraction = float(np.interp(score, _GRID, _NORMAL_CDF))
-    place = fraction * (len(quantiles) - 1)
-    low = min(int(place), len(quantiles) - 2)
-    before, after = quantiles[low], quantiles[low + 1]
-    # Between found and not found there is nothing in between.
-    return after * (place > low + 0.5) if before == 0.0 else before + (place - low) * (after - before)
+    if fraction < errors.missed_fraction or not errors.confidence_quantiles:
+        return 0.0
+    found_fraction = (fraction - errors.missed_fraction) / (1.0 - errors.missed_fraction)
+    places = np.linspace(0.0, 1.0, len(errors.confidence_quantiles))
+    return float(np.interp(found_fraction, places, errors.confidence_quantiles))
 
 
 def _shaken(confidence: float, look: float) -> float:
