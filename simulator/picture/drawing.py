@@ -21,7 +21,6 @@ from simulator.picture.fixtures import fence_texture, texture_of_back, texture_o
 from simulator.picture.materials import with_alpha
 from simulator.picture.packs import PackArt, pack_look
 from simulator.picture.painter import Painter
-from simulator.picture.people import draw_occluder
 from simulator.picture.projection import project
 from simulator.picture.scene import SOLID_SHAPES, Divider, Door, PlacedPack, Plate, Prop, Scene
 from simulator.picture.shadows import board_shadow, row_light
@@ -59,8 +58,7 @@ def _slot_z_mm(thing: PlacedPack | Plate, neighbours: list[PlacedPack | Plate]) 
 class Drawing:
     """A scene while it is painted; `claims` maps the painter's owner ids to what they belong to.
 
-    `occluded` (h, w) is True where a person or a trolley stands before the bay, None where there is none;
-    `owner_behind` is who owned the pixels before they came.
+    People and trolleys are not in it: they come over the finished bay.
     """
 
     def __init__(self, scene: Scene) -> None:
@@ -71,8 +69,6 @@ class Drawing:
         self.packs = tuple(as_it_lies(pack) for pack in scene.packs)
         self.standing = Standing(scene.view, self.packs, scene.light)
         self._place = {id(pack): index for index, pack in enumerate(self.packs)}
-        self.occluded: Array | None = None
-        self.owner_behind = self.painter.owner
 
     def gain_at(self, z_mm: float) -> float:
         """How much light reaches a depth of the shelf."""
@@ -268,17 +264,6 @@ class Drawing:
         for panel in door_panels(door):
             self.painter.paint(panel.levels, panel.corner, panel.across, panel.down, 1.0)
 
-    def occluders(self) -> None:
-        """People, trolleys and baskets, far ones first; what they cover is nobody's from then on."""
-        if not self.scene.occluders:
-            return
-        owner = self.painter.owner
-        self.owner_behind = owner.copy()
-        self.occluded = np.zeros(owner.shape, np.bool_)
-        for occluder in sorted(self.scene.occluders, key=lambda one: one.z_mm):
-            draw_occluder(self.painter.canvas, self.occluded, self.scene.view, occluder)
-        owner[self.occluded] = 0
-
     def draw(self) -> None:
         """Paint the whole bay, back to front."""
         rows = self.scene.bay.rows
@@ -299,7 +284,6 @@ class Drawing:
                 self.prop(prop)
         for door in self.scene.doors:
             self.door(door)
-        self.occluders()
 
     def _one_row(self, index: int, *, from_below: bool) -> None:
         if not from_below:

@@ -133,7 +133,7 @@ def plate_texture(look: str, colour: Colour, opacity: float, seed: int) -> tuple
 
 def plate_texture_of(plate: Plate) -> tuple[Picture, ...]:
     """The texture of a placed plate."""
-    return plate_texture(plate.look, plate.bgr, plate.opacity, plate.seed % 400)
+    return plate_texture(plate.look, plate.bgr, plate.opacity, plate.seed % 40)
 
 
 @lru_cache(maxsize=64)

@@ -42,7 +42,7 @@ def wood_grain(width: int, height: int, colour: Colour, rng: Generator) -> Pictu
     return np.clip(np.array(colour, np.float32) * (1 + 0.13 * grain), 0, 255).astype(np.uint8)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=160)
 def board_top(kind: BoardKind, colour: Colour, seed: int) -> tuple[Picture, ...]:
     """The upper side of a board, 256 x 64: row 0 is the back."""
     rng = np.random.default_rng((seed, 1))
@@ -67,7 +67,7 @@ def board_top(kind: BoardKind, colour: Colour, seed: int) -> tuple[Picture, ...]
     return pyramid(with_alpha((board * depth).astype(np.uint8)))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=160)
 def board_under(colour: Colour, seed: int) -> tuple[Picture, ...]:
     """The lower side of a board, 256 x 64: row 0 is the back. Folded edges run along it."""
     rng = np.random.default_rng((seed, 2))
@@ -80,7 +80,7 @@ def board_under(colour: Colour, seed: int) -> tuple[Picture, ...]:
     return pyramid(with_alpha(board))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=400)
 def rail_front(colour: Colour, seed: int) -> tuple[Picture, ...]:
     """The front edge of a board, 640 x 32: plain, profiled, banded, or filled with a printed strip."""
     rng = np.random.default_rng((seed, 3))
@@ -176,7 +176,26 @@ def fence_texture(kind: str, seed: int) -> tuple[Picture, ...]:
     return pyramid(with_alpha(face, mask))
 
 
-@lru_cache(maxsize=96)
+def _wobbler(rng: Generator) -> Picture:
+    """A round or starred card, 96 x 96, with a word on it."""
+    face = printed_face(int(rng.integers(4000)), 96, 96, "plain")
+    ink = make_palette(rng)
+    if rng.random() < 0.7:
+        face[:] = ink.accent
+        word = ("SALE", "-30%", "NEW", "2+1", "BIO", "WOW")[rng.integers(6)]
+        stamp(face, fit(text_mask(word, 40, 3), 70, 34), (48, 46), ink.light)
+    mask = np.zeros((96, 96), np.uint8)
+    if rng.random() < 0.6:
+        cv2.circle(mask, (48, 48), 46, 255, -1, cv2.LINE_AA)
+    else:
+        turns = np.linspace(0, 2 * np.pi, 33)[:-1]
+        reach = np.where(np.arange(32) % 2 == 0, 46.0, 38.0)
+        points = np.stack([48 + reach * np.cos(turns), 48 + reach * np.sin(turns)], axis=1)
+        cv2.fillPoly(mask, [points.astype(np.int32)], 255, cv2.LINE_AA)
+    return with_alpha(face, mask)
+
+
+@lru_cache(maxsize=256)
 def prop_texture(kind: str, seed: int, colour: Colour, opacity: float) -> tuple[Picture, ...]:
     """Posters, promotional strips, talkers, cartons, walls: printed or plain, never for sale."""
     rng = np.random.default_rng((seed, 8))
@@ -190,6 +209,8 @@ def prop_texture(kind: str, seed: int, colour: Colour, opacity: float) -> tuple[
                 (100, 60),
                 make_palette(rng).accent,
             )
+    elif kind == "wobbler":
+        return pyramid(_wobbler(rng))
     elif kind == "strip":
         face = printed_face(int(rng.integers(4000)), 300, 40, "wide")
     elif kind == "carton":
@@ -198,10 +219,9 @@ def prop_texture(kind: str, seed: int, colour: Colour, opacity: float) -> tuple[
         stamp(face, fit(script_mask(rng, SCRIPTS[rng.integers(len(SCRIPTS))], 24, 4), 90, 30), (80, 30), (50, 70, 90))
         speckle(face, rng, 4)
     elif kind == "clutter":
-        face = np.empty((160, 160, 3), np.uint8)
-        print_picture(face, rng, make_palette(rng))
-        rough = rng.integers(0, 255, (9, 9, 3)).astype(np.uint8)
-        face = cv2.addWeighted(face, 0.5, cv2.resize(rough, (160, 160), interpolation=cv2.INTER_CUBIC), 0.5, 0)
+        face = printed_face(int(rng.integers(4000)), 160, 160, "wide")
+        face[: int(rng.integers(20, 90))] = hsv(0.08, 0.35, rng.uniform(0.3, 0.8))
+        face = cv2.GaussianBlur(face, (0, 0), float(rng.uniform(1, 4)))
     elif kind == "floor":
         face = np.full((128, 128, 3), colour, np.uint8)
         speckle(face, rng, 8)
@@ -221,15 +241,16 @@ def prop_texture(kind: str, seed: int, colour: Colour, opacity: float) -> tuple[
 
 def texture_of_prop(prop: Prop) -> tuple[Picture, ...]:
     """The texture of a placed prop."""
-    return prop_texture(prop.kind, prop.seed % 600, prop.bgr, prop.opacity)
+    return prop_texture(prop.kind, prop.seed % 60, prop.bgr, prop.opacity)
 
 
 def textures_of_row(row: ShelfRow) -> tuple[tuple[Picture, ...], tuple[Picture, ...], tuple[Picture, ...]]:
     """Top, underside and front of a row's board."""
-    seed = row.rail_seed % 300
-    return board_top(row.board, row.board_bgr, seed), board_under(row.board_bgr, seed), rail_front(row.rail_bgr, seed)
+    seed = row.rail_seed % 60
+    sides = board_top(row.board, row.board_bgr, seed % 6), board_under(row.board_bgr, seed % 6)
+    return (*sides, rail_front(row.rail_bgr, seed))
 
 
 def texture_of_back(bay: Bay) -> tuple[Picture, ...]:
     """The bay's back panel."""
-    return back_panel(bay.back, bay.back_bgr, bay.back_seed % 200)
+    return back_panel(bay.back, bay.back_bgr, bay.back_seed % 24)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from simulator.picture.scene import View
 
 Array: TypeAlias = NDArray[Any]
+_WIDEST_MARGIN_PX = 160
 
 
 @lru_cache(maxsize=8)
@@ -55,9 +57,24 @@ def distort(view: View, points_px: Array) -> Array:
     return np.asarray(centre + ray * (1 + view.k1 * r2 + view.k2 * r2**2) * view.focal_px)
 
 
+@lru_cache(maxsize=16)
+def widened(view: View) -> tuple[View, int]:
+    """The view with a margin around the picture, wide enough for what a barrel lens pulls in; and that margin in px."""
+    corner = np.array(view.image_wh_px) / 2 / view.focal_px
+    target = float(np.hypot(*corner))
+    radius = target
+    for _ in range(6):
+        radius = target / (1 + view.k1 * radius**2 + view.k2 * radius**4)
+    margin_px = max(0, min(int(np.ceil((radius / target - 1) * max(view.image_wh_px) / 2)), _WIDEST_MARGIN_PX))
+    width, height = view.image_wh_px
+    return replace(view, image_wh_px=(width + 2 * margin_px, height + 2 * margin_px)), margin_px
+
+
 @lru_cache(maxsize=4)
-def undistort_maps(view: View) -> tuple[Array, Array]:
+def undistort_maps(view: View, margin_px: int = 0) -> tuple[Array, Array]:
     """For every pixel of the distorted picture, where to read in the undistorted one (float32 maps for a remap).
+
+    `margin_px` is how far the undistorted picture reaches past the distorted one on every side.
 
     Solved on every eighth pixel and interpolated between: the lens bends far slower than that.
     """
@@ -77,4 +94,4 @@ def undistort_maps(view: View) -> tuple[Array, Array]:
     node_x = (columns * (across - 1) / (width - 1))[None].repeat(height, axis=0)
     node_y = (rows * (down - 1) / (height - 1))[:, None].repeat(width, axis=1)
     moved = cv2.remap(shift, node_x, node_y, cv2.INTER_LINEAR)
-    return columns[None] + moved[..., 0], rows[:, None] + moved[..., 1]
+    return columns[None] + moved[..., 0] + margin_px, rows[:, None] + moved[..., 1] + margin_px

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.random import Generator
 
-from simulator.picture.printing import hsv
+from simulator.picture.random_extras import flag_tags, random_doors, random_occluders, wobblers
 from simulator.picture.row_filling import RowFill, RowPlan, fill_row
 from simulator.picture.scene import (
     BackKind,
@@ -28,13 +28,30 @@ from simulator.picture.scene import (
 from simulator.picture.store_styles import STORE_STYLES, StoreStyle
 
 _MOST_FACINGS = 300
+_OCCLUDED_SHARE = 0.08
+_PAINTS: tuple[Colour, ...] = (
+    (238, 238, 236),
+    (226, 228, 228),
+    (212, 214, 212),
+    (232, 222, 214),
+    (196, 198, 198),
+    (170, 172, 174),
+    (216, 224, 228),
+    (120, 122, 124),
+    (62, 62, 64),
+    (30, 30, 32),
+)
+"""Powder coats of shop fittings: whites and greys, then near black. Few, so that textures stay cached."""
+_LOUD_PAINTS: tuple[Colour, ...] = ((40, 40, 190), (150, 80, 30), (70, 150, 60), (60, 190, 235), (130, 60, 140))
+_WOODS: tuple[Colour, ...] = ((120, 165, 200), (150, 190, 215), (70, 105, 150), (50, 72, 105), (34, 42, 60))
 
 
-def random_scene(rng: Generator, image_wh_px: tuple[int, int]) -> Scene:
-    """A shelf that might exist, seen by a camera that might hang there. All chance comes from `rng`."""
-    names = list(STORE_STYLES)
-    weights = np.array([STORE_STYLES[n].weight for n in names])
-    style = STORE_STYLES[names[int(rng.choice(len(names), p=weights / weights.sum()))]]
+def random_scene(rng: Generator, image_wh_px: tuple[int, int], style: StoreStyle | None = None) -> Scene:
+    """A shelf that might exist, seen by a camera that might hang there. All chance comes from `rng`.
+
+    `style` None draws the kind of shop too.
+    """
+    style = style or _random_style(rng)
     facing_mm = float(rng.uniform(*style.facing_mm))
     short_px = min(image_wh_px)
     facing_px = float(np.exp(rng.uniform(np.log(0.055), np.log(0.36)))) * short_px
@@ -55,7 +72,15 @@ def random_scene(rng: Generator, image_wh_px: tuple[int, int]) -> Scene:
         light=_light(rng, style),
         look=_look(rng, facing_px),
         surround_seed=int(rng.integers(1 << 30)),
+        doors=random_doors(rng, bay) if rng.random() < style.doors else (),
+        occluders=random_occluders(rng, bay, view) if rng.random() < _OCCLUDED_SHARE else (),
     )
+
+
+def _random_style(rng: Generator) -> StoreStyle:
+    styles = list(STORE_STYLES.values())
+    weights = np.array([style.weight for style in styles])
+    return styles[int(rng.choice(len(styles), p=weights / weights.sum()))]
 
 
 def _pick(rng: Generator, choices: tuple[str, ...]) -> str:
@@ -63,14 +88,8 @@ def _pick(rng: Generator, choices: tuple[str, ...]) -> str:
 
 
 def _board_colour(rng: Generator, board: BoardKind) -> Colour:
-    if board == "wood":
-        return hsv(rng.uniform(0.05, 0.11), rng.uniform(0.2, 0.6), rng.uniform(0.25, 0.8))
-    tone = rng.random()
-    if tone < 0.65:
-        return hsv(rng.random(), rng.uniform(0, 0.06), rng.uniform(0.6, 0.95))
-    if tone < 0.85:
-        return hsv(rng.random(), rng.uniform(0, 0.1), rng.uniform(0.08, 0.5))
-    return hsv(rng.random(), rng.uniform(0.2, 0.9), rng.uniform(0.3, 0.9))
+    choices = _WOODS if board == "wood" else _PAINTS if rng.random() < 0.9 else _LOUD_PAINTS
+    return choices[int(rng.integers(len(choices)))]
 
 
 def _furniture(
@@ -82,7 +101,7 @@ def _furniture(
     depth_mm = float(rng.uniform(*style.depth_mm))
     fence: FenceKind = _pick(rng, style.fences)  # type: ignore[assignment]
     rail_mm = float(rng.uniform(0.12, 0.42)) * min(facing_mm, 170)
-    rail_seed = int(rng.integers(300))
+    rail_seed = int(rng.integers(60))
     rows: list[ShelfRow] = []
     plans: list[RowPlan] = []
     y_mm = float(rng.uniform(0.0, 0.4)) * facing_mm
@@ -102,7 +121,7 @@ def _furniture(
                 thickness_mm=min(rail_mm, 28.0),
                 rail_mm=rail_mm,
                 rail_bgr=rail_bgr,
-                rail_seed=rail_seed if rng.random() < 0.8 else int(rng.integers(300)),
+                rail_seed=rail_seed if rng.random() < 0.8 else int(rng.integers(60)),
                 fence=fence,
                 fence_mm=row_facing * float(rng.uniform(0.15, 0.4)),
             )
@@ -119,7 +138,7 @@ def _furniture(
         rows=tuple(rows),
         back=back,
         back_bgr=_back_colour(rng, back),
-        back_seed=int(rng.integers(200)),
+        back_seed=int(rng.integers(24)),
         side_bgr=colour,
         sides=bool(rng.random() < 0.8),
     )
@@ -128,10 +147,9 @@ def _furniture(
 
 def _back_colour(rng: Generator, back: BackKind) -> Colour:
     if back == "dark":
-        return hsv(rng.random(), rng.uniform(0, 0.3), rng.uniform(0.02, 0.2))
-    if back == "wood":
-        return hsv(0.08, rng.uniform(0.2, 0.6), rng.uniform(0.3, 0.8))
-    return hsv(rng.random(), rng.choice([0.02, 0.05, 0.1, 0.5]), rng.uniform(0.35, 0.95))
+        shade = int(rng.integers(1, 7)) * 7
+        return (shade, shade, shade)
+    return _board_colour(rng, "wood" if back == "wood" else "metal")
 
 
 def _fill(rng: Generator, bay: Bay, plans: tuple[RowPlan, ...]) -> list[RowFill]:
@@ -174,7 +192,7 @@ def _tags(
 ) -> tuple[PriceTag, ...]:
     if rng.random() > style.tags:
         return ()
-    kind: TagKind = _pick(rng, ("paper", "paper", "paper", "two_tone", "two_tone", "electronic", "promo"))  # type: ignore[assignment]
+    kind: TagKind = _pick(rng, ("paper", "paper", "paper", "two_tone", "two_tone", "electronic", "electronic", "promo"))  # type: ignore[assignment]
     scale = float(rng.uniform(0.85, 1.3))
     aspect = float(rng.uniform(1.1, 2.4))
     density = float(rng.choice([1.0, 0.9, 0.6]))
@@ -201,6 +219,9 @@ def _tags(
                     tilt_deg=float(rng.uniform(0, 25)),
                 )
             )
+    for index, fill in enumerate(fills):
+        if rng.random() < 0.6:
+            tags += flag_tags(rng, fill.flags_mm, kind, index)
     return tuple(tags)
 
 
@@ -214,7 +235,7 @@ def _props(  # noqa: C901 - one short paragraph per kind of prop
         return int(rng.integers(600))
 
     if rng.random() < 0.5:
-        floor = hsv(rng.random(), rng.uniform(0, 0.25), rng.uniform(0.25, 0.9))
+        floor = _PAINTS[int(rng.integers(len(_PAINTS) - 2))]
         props.append(
             Prop(
                 "floor",
@@ -234,7 +255,7 @@ def _props(  # noqa: C901 - one short paragraph per kind of prop
             x = -w * 1.02 if rng.random() < 0.5 else wide * 1.01
         props.append(Prop("poster", (x, y, 3.0 if front else -5.0), (w, 0, 0), (0, h if front else h * 4, 0), seed()))
     if rng.random() < 0.45:
-        colour = hsv(rng.random(), rng.choice([0.03, 0.05, 0.8]), rng.uniform(0.1, 0.95))
+        colour = _board_colour(rng, "metal")
         pitch = float(rng.uniform(0.3, 1.0)) * wide
         x = float(rng.uniform(0, 1)) * pitch
         post = float(rng.uniform(0.012, 0.03)) * wide
@@ -258,6 +279,8 @@ def _props(  # noqa: C901 - one short paragraph per kind of prop
                     seed(),
                 )
             )
+    if rng.random() < 0.2:
+        props += wobblers(rng, bay)
     if rng.random() < 0.3:
         row = bay.rows[int(rng.integers(len(bay.rows)))]
         props.append(Prop("strip", (0.0, row.y_mm - row.rail_mm, 2.6), (wide * 0.6, 0, 0), (0, row.rail_mm, 0), seed()))
@@ -281,11 +304,15 @@ def _props(  # noqa: C901 - one short paragraph per kind of prop
 
 
 def _light(rng: Generator, style: StoreStyle) -> Light:
-    dark = rng.random() < style.dark
+    dark = rng.random() < style.dark * 0.6
+    warmth = float(rng.normal(0, 0.035))
     return Light(
-        ambient=float(rng.uniform(0.7, 1.0) if dark else rng.uniform(0.88, 1.15)),
-        row_shadow=float(rng.uniform(0.3, 0.75) if dark else rng.uniform(0.0, 0.5)),
-        falloff_mm=float(rng.uniform(140, 350) if dark else rng.uniform(220, 900)),
+        ambient=float(rng.uniform(0.75, 1.0) if dark else rng.uniform(0.9, 1.15)),
+        row_shadow=float(rng.uniform(0.3, 0.65) if dark else rng.uniform(0.05, 0.5)),
+        falloff_mm=float(rng.uniform(160, 350) if dark else rng.uniform(220, 900)),
+        contact=float(rng.uniform(0.3, 0.95)),
+        edge_light=float(rng.uniform(0.25, 1.0)) if rng.random() < style.edge_light else 0.0,
+        colour_bgr=(1 + warmth, 1.0, 1 - warmth),
         slope_x=float(rng.normal(0, 0.15)),
         slope_y=float(rng.normal(0.0, 0.18)),
         spot_seed=int(rng.integers(1 << 30)),
@@ -303,11 +330,11 @@ def _look(rng: Generator, facing_px: float) -> CameraLook:
         gain=float(np.exp(rng.normal(0.06, 0.11 * wild))),
         gamma=float(np.exp(rng.normal(-0.05, 0.1 * wild))),
         balance_bgr=(float(1 + cast[0]), float(1 + cast[1] * 0.5), float(1 + cast[2])),
-        contrast=float(rng.uniform(0.95, 1.35)),
-        saturation=float(rng.uniform(0.85, 1.5) if rng.random() < 0.85 else rng.uniform(0.0, 0.7)),
+        contrast=float(rng.uniform(0.92, 1.25)),
+        saturation=float(rng.uniform(0.75, 1.25) if rng.random() < 0.9 else rng.uniform(0.0, 0.7)),
         vignette=float(rng.uniform(0, 0.45)) if rng.random() < 0.5 else 0.0,
-        sharpen=float(rng.uniform(0.3, 1.6)) if rng.random() < 0.55 else 0.0,
-        glass_seed=int(rng.integers(1, 1 << 30)) if rng.random() < 0.12 else 0,
+        sharpen=float(rng.uniform(0.2, 0.9)) if rng.random() < 0.55 else 0.0,
+        glass_seed=int(rng.integers(1, 1 << 30)) if rng.random() < 0.05 else 0,
     )
     if rng.random() < 0.08:
         look = replace(

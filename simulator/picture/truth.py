@@ -62,18 +62,37 @@ def bounds_of(view: View, outlines_px: list[Array]) -> Array:
     return np.concatenate([low, high], axis=1)
 
 
-def _cut(view: View, bounds: Array) -> Array:
-    width, height = view.image_wh_px
-    return np.clip(bounds, 0.0, (width, height, width, height))
+class Outlook:
+    """What a drawn bay shows of everything in it, before anybody stands in front.
 
+    Outlines are in pixels of the canvas, which reaches `margin_px` past the picture on every side.
+    """
 
-def _framed_fractions(view: View, outlines_px: list[Array]) -> Array:
-    """The share of each outline's box that lies inside the picture."""
-    flat = replace(view, k1=0.0, k2=0.0)
-    whole = bounds_of(flat, outlines_px)
-    inside = _cut(flat, whole)
-    area = (whole[:, 2] - whole[:, 0]) * (whole[:, 3] - whole[:, 1])
-    return np.asarray((inside[:, 2] - inside[:, 0]) * (inside[:, 3] - inside[:, 1]) / np.maximum(area, 1e-6))
+    def __init__(self, drawing: Drawing, view: View, margin_px: int) -> None:
+        self.drawing, self.view, self.margin_px = drawing, view, margin_px
+        self.wide = drawing.scene.view
+        self.owner = drawing.painter.owner
+        self.claims = tuple(drawing.claims.values())
+        self.outlines = [claim.outline_px for claim in self.claims]
+        self.covered = np.array([claim.covered_px for claim in self.claims], np.int64)
+        self.counts = self.counts_of(self.owner)
+        whole = self.whole_bounds(self.outlines) if self.claims else np.zeros((0, 4))
+        inside = self.cut(whole)
+        area = (whole[:, 2] - whole[:, 0]) * (whole[:, 3] - whole[:, 1])
+        self.framed = (inside[:, 2] - inside[:, 0]) * (inside[:, 3] - inside[:, 1]) / np.maximum(area, 1e-6)
+
+    def counts_of(self, owner: Array) -> Array:
+        """Pixels (n,) that each claim owns."""
+        return np.bincount(owner.ravel(), minlength=len(self.claims) + 1)[1:]
+
+    def whole_bounds(self, outlines_px: list[Array]) -> Array:
+        """Boxes (n, 4) of canvas outlines in pixels of the picture, not cut to it."""
+        return bounds_of(self.wide, outlines_px) - self.margin_px
+
+    def cut(self, bounds: Array) -> Array:
+        """Boxes cut to the picture."""
+        width, height = self.view.image_wh_px
+        return np.clip(bounds, 0.0, (width, height, width, height))
 
 
 def _visible_part(owner: Array, index: int, outline_px: Array) -> Array:
@@ -99,64 +118,58 @@ def _visible_part(owner: Array, index: int, outline_px: Array) -> Array:
     return np.clip(outline_px, low, high)
 
 
-def claimed_boxes(drawing: Drawing) -> list[TrueBox]:
+def claimed_boxes(outlook: Outlook, occluded: Array | None) -> list[TrueBox]:
     """Boxes of packs, their defects and tags: exact where wholly shown, cut to what shows where a part is hidden."""
-    if not drawing.claims:
+    if not outlook.claims:
         return []
-    view, owner, claims = drawing.scene.view, drawing.painter.owner, drawing.claims
-    counts = np.bincount(owner.ravel(), minlength=len(claims) + 1)[1:]
-    before = counts
-    if drawing.occluded is not None:
-        before = np.bincount(drawing.owner_behind.ravel(), minlength=len(claims) + 1)[1:]
-    covered = np.array([claim.covered_px for claim in claims.values()])
-    outlines = [claim.outline_px for claim in claims.values()]
-    partly = (counts > 0) & (counts < _WHOLE_FRACTION * covered)
+    owner, counts, covered = outlook.owner, outlook.counts, np.maximum(outlook.covered, 1)
+    if occluded is not None:
+        owner = np.where(occluded, 0, owner)
+        counts = outlook.counts_of(owner)
+    partly = ((counts > 0) & (counts < _WHOLE_FRACTION * outlook.covered)).tolist()
     seen = [
-        _visible_part(owner, index + 1, outline) if partly[index] else outline for index, outline in enumerate(outlines)
+        _visible_part(owner, index + 1, outline) if partly[index] else outline
+        for index, outline in enumerate(outlook.outlines)
     ]
-    bounds = _cut(view, bounds_of(view, seen))
-    framed = _framed_fractions(view, outlines)
-    shown = np.minimum(1.0, counts / np.maximum(covered, 1)) * framed
-    occluded = np.clip((before - counts) / np.maximum(covered, 1), 0, 1) * framed
+    bounds = outlook.cut(outlook.whole_bounds(seen))
+    shown = np.minimum(1.0, counts / covered) * outlook.framed
+    hidden = np.clip((outlook.counts - counts) / covered, 0, 1) * outlook.framed
     inside = (bounds[:, 2] - bounds[:, 0] > 1) & (bounds[:, 3] - bounds[:, 1] > 1)
     boxes = []
-    for claim, is_inside, box, share, hidden in zip(
-        claims.values(), inside.tolist(), bounds.tolist(), shown.tolist(), occluded.tolist(), strict=True
+    for claim, is_inside, (x0, y0, x1, y1), share, away in zip(
+        outlook.claims, inside.tolist(), bounds.tolist(), shown.tolist(), hidden.tolist(), strict=True
     ):
         if is_inside:
-            x0, y0, x1, y1 = box
-            boxes.append(TrueBox(claim.label, (x0, y0, x1, y1), share, claim.depth_index, claim.ref_id, hidden))
+            boxes.append(TrueBox(claim.label, (x0, y0, x1, y1), share, claim.depth_index, claim.ref_id, away))
             if claim.defect is not None:
                 boxes.append(replace(boxes[-1], label=claim.defect))
     return boxes
 
 
-def gap_boxes(drawing: Drawing, picture: Array) -> list[TrueBox]:
+def gap_boxes(outlook: Outlook, occluded: Array | None, picture: Array) -> list[TrueBox]:
     """Gaps have no paint of their own: their share is what no front pack or tag covers, none where it is too dark."""
-    scene, owner = drawing.scene, drawing.owner_behind
-    in_front = np.zeros(len(drawing.claims) + 1, np.bool_)
-    for index, claim in drawing.claims.items():
-        in_front[index] = claim.depth_index == 0
+    in_front = np.array([False, *(claim.depth_index == 0 for claim in outlook.claims)])
     boxes = []
-    for gap in scene.gaps:
+    for gap in outlook.drawing.scene.gaps:
         corner = np.array([gap.x0_mm, gap.y1_mm, gap.z_mm])
         across, down = np.array([gap.x1_mm - gap.x0_mm, 0.0, 0.0]), np.array([0.0, gap.y0_mm - gap.y1_mm, 0.0])
-        outline = drawing.painter.corners_px(corner, across, down)
+        outline = outlook.drawing.painter.corners_px(corner, across, down)
         if outline is None:
             continue
+        whole = outlook.whole_bounds([outline])
+        x0, y0, x1, y1 = outlook.cut(whole)[0].tolist()
         low, high = np.floor(outline.min(axis=0)).astype(int), np.ceil(outline.max(axis=0)).astype(int)
         part = np.s_[max(0, low[1]) : max(0, high[1]), max(0, low[0]) : max(0, high[0])]
-        window = owner[part]
-        x0, y0, x1, y1 = _cut(scene.view, bounds_of(scene.view, [outline]))[0].tolist()
+        window = outlook.owner[part]
         if x1 - x0 <= 1 or y1 - y0 <= 1 or window.size == 0:
             continue
-        inside = min(1.0, window.size / max(1, int((high[0] - low[0]) * (high[1] - low[1]))))
+        framed = (x1 - x0) * (y1 - y0) / max(float(np.prod(whole[0, 2:] - whole[0, :2])), 1e-6)
         free = ~in_front[window]
-        hidden = 0.0
-        if drawing.occluded is not None:
-            hidden = float(np.count_nonzero(free & drawing.occluded[part])) / window.size * inside
-        open_fraction = float(np.count_nonzero(free)) / window.size * inside - hidden
+        away = 0.0
+        if occluded is not None:
+            away = float(np.count_nonzero(free & occluded[part])) / window.size * framed
+        open_fraction = float(np.count_nonzero(free)) / window.size * framed - away
         if float(picture[int(y0) : int(y1) + 1 : 3, int(x0) : int(x1) + 1 : 3].mean()) < _TOO_DARK:
             open_fraction = 0.0
-        boxes.append(TrueBox("gap", (x0, y0, x1, y1), max(0.0, open_fraction), 0, gap.ref_id, hidden))
+        boxes.append(TrueBox("gap", (x0, y0, x1, y1), max(0.0, open_fraction), 0, gap.ref_id, away))
     return boxes

@@ -8,13 +8,14 @@ from typing import get_args
 import cv2
 import numpy as np
 import pytest
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.picture.contact_sheet import main
 from simulator.picture.random_scene import random_scene
 from simulator.picture.render import render_scene
 from simulator.picture.scene import PackShape, Scene
+from simulator.picture.sheet import sheet_command
 
 
 def scenes(count: int) -> list[Scene]:
@@ -63,11 +64,20 @@ def test_ids_are_unique_and_rows_exist(seed: int) -> None:
     assert all(0 <= row < len(scene.bay.rows) for row in rows)
 
 
-def test_contact_sheet_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sheet_is_written_and_says_which_photographs_are_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "sheet.png"
-    sizes = ["--columns", "2", "--rows", "1", "--width", "160", "--height", "120"]
-    monkeypatch.setattr("sys.argv", ["render", "--sheet", str(path), *sizes])
-    main()
+    sheet_command(out=path, photographs=tmp_path)
     sheet = cv2.imread(str(path))
     assert sheet is not None
-    assert sheet.shape == (120, 320, 3)
+    assert sheet.shape[1] == 4 * 560
+    said = capsys.readouterr()
+    assert "empty_pun" in said.err
+    assert "kinds of fixture" in said.out
+
+
+def test_a_sheet_that_cannot_be_written_is_a_clear_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit):
+        sheet_command(out=tmp_path / "nowhere" / "sheet.png")
+    assert "existing folder" in capsys.readouterr().err
