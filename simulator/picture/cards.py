@@ -88,7 +88,7 @@ def side_of(job: Job, face: Picture, width: int) -> Picture:
     side = np.empty((height, width, 3), np.uint8)
     side[:] = face[:, :3].mean(axis=(0, 1)) if rng.random() < 0.5 else job.inks.ground
     kind = rng.random()
-    if kind < 0.45 and width >= 24:
+    if kind < 0.35 and width >= 24:
         back_panel(side, rng, job.inks)
     elif kind < 0.8:
         small = cv2.resize(face, (max(2, int(width * 0.86)), max(2, height // 3)), interpolation=cv2.INTER_AREA)

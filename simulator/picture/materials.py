@@ -107,12 +107,15 @@ def lit_card(face: Picture, rng: Generator) -> Picture:
 
 
 def film_relief(width: int, height: int, rng: Generator, creases: int, depth: float) -> Picture:
-    """Heights float32 (h, w) of inflated film: a pillow with creases that run in from its seams and corners."""
-    full_wh = (width, height)
+    """Heights of inflated film: a pillow with creases that run in from its seams and corners.
+
+    float32 of about half the size asked for, in pixels of the full size: film has no finer folds.
+    """
+    full_px = width
     width, height = max(16, width * 5 // 9), max(16, height * 5 // 9)
     xs, ys = np.linspace(-1, 1, width, dtype=np.float32)[None], np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     relief = np.sqrt(np.clip(1 - np.abs(xs) ** 2.6, 0, 1)) * np.sqrt(np.clip(1 - np.abs(ys) ** 4, 0, 1))
-    relief = (relief * 0.34 * full_wh[0]).astype(np.float32)
+    relief = (relief * 0.34 * full_px).astype(np.float32)
     for _ in range(creases):
         side = int(rng.integers(6))
         if side < 4:
@@ -124,21 +127,23 @@ def film_relief(width: int, height: int, rng: Generator, creases: int, depth: fl
         off = (ys - y0) * np.cos(turn) - (xs - x0) * np.sin(turn) + rng.normal(0, 0.12) * along**2
         reach, span = rng.uniform(0.35, 1.1), rng.uniform(0.03, 0.1)
         ridge = np.exp(-((off / (span * (0.6 + along))) ** 2)) * np.clip(1 - along / reach, 0, 1) * (along > 0)
-        relief += (rng.choice([-1.0, 1.0, 1.0]) * depth * ridge * full_wh[0] * 0.05).astype(np.float32)
-    return np.asarray(cv2.resize(relief, full_wh, interpolation=cv2.INTER_CUBIC))
+        relief += (rng.choice([-1.0, 1.0, 1.0]) * depth * ridge * full_px * 0.05).astype(np.float32)
+    return np.asarray(relief)
 
 
-def film_light(relief: Picture, rng: Generator, gloss: float) -> tuple[Picture, Picture]:
+def film_light(relief: Picture, wh_px: tuple[int, int], rng: Generator, gloss: float) -> tuple[Picture, Picture]:
     """Light on film of a relief: a factor (h, w, 1) and white glints in levels (h, w). Light comes from above."""
-    slope_x = cv2.Sobel(relief, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)
-    slope_y = cv2.Sobel(relief, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
+    step = relief.shape[1] / wh_px[0]
+    slope_x = cv2.Sobel(relief, cv2.CV_32F, 1, 0, ksize=3, scale=0.125 * step)
+    slope_y = cv2.Sobel(relief, cv2.CV_32F, 0, 1, ksize=3, scale=0.125 * step)
     norm = 1 / np.sqrt(slope_x**2 + slope_y**2 + 1)
-    lean = rng.uniform(-0.3, 0.3)
+    lean = float(rng.uniform(-0.3, 0.3))
     factor = 0.46 + 0.62 * (0.8 + 0.45 * slope_y + lean * slope_x) * norm
-    first = (0.36 * slope_y + (lean + 0.35) * slope_x + 0.86) * norm
-    second = (0.3 * slope_y + (lean - 0.5) * slope_x + 0.8) * norm
-    glints = 255 * gloss * (np.clip(first, 0, 1) ** 60 * 0.8 + np.clip(second, 0, 1) ** 90)
-    return np.clip(factor, 0.3, 1.35)[..., None], glints
+    first = np.clip((0.36 * slope_y + (lean + 0.35) * slope_x + 0.86) * norm, 0, 1)
+    second = np.clip((0.3 * slope_y + (lean - 0.5) * slope_x + 0.8) * norm, 0, 1)
+    glints = 255 * gloss * (0.8 * cv2.pow(first, 60) + cv2.pow(second, 90))
+    wide = cv2.resize(np.clip(factor, 0.3, 1.35), wh_px, interpolation=cv2.INTER_LINEAR)
+    return wide[..., None], cv2.resize(glints, wh_px, interpolation=cv2.INTER_LINEAR)
 
 
 def mixed(first: Colour, second: Colour, share: float) -> Colour:

@@ -53,7 +53,7 @@ def make_bag(job: Job) -> Body:
     glossy = maker.uniform(0.15, 0.8) if maker.random() < 0.8 else 0.05
     relief = film_relief(width, height, job.luck, int(job.luck.integers(7, 16)), maker.uniform(0.5, 1.3))
     seam = max(3, int(height * maker.uniform(0.03, 0.06)))
-    factor, glints = film_light(relief, job.luck, glossy)
+    factor, glints = film_light(relief, job.wh_px, job.luck, glossy)
     factor[:seam], factor[-seam:] = 0.92, 0.8
     glints[:seam] *= 0.15
     glints[-seam:] *= 0.1
@@ -107,7 +107,7 @@ def make_pouch(job: Job) -> Body:
     elif job.damage != "back_to_front" and maker.random() < 0.4:
         _window(face, job, maker)
     relief = film_relief(width, height, job.luck, int(job.luck.integers(4, 9)), maker.uniform(0.3, 0.8))
-    factor, glints = film_light(relief, job.luck, maker.uniform(0.05, 0.45))
+    factor, glints = film_light(relief, job.wh_px, job.luck, maker.uniform(0.05, 0.45))
     seam = max(3, int(height * maker.uniform(0.05, 0.08)))
     factor[:seam] = 0.95
     glints[:seam] *= 0.2
