@@ -29,6 +29,15 @@ class ZoneShelf:
                 if unit is not None:
                     yield unit
 
+    def own_count(self) -> int:
+        """Units of the zone's own SKU."""
+        count = 0
+        for column in self.columns:
+            for unit in column:
+                if unit is not None and unit.sku == self.sku:
+                    count += 1
+        return count
+
     def fronts(self) -> Iterator[tuple[int, int, Unit]]:
         """(column, slot, unit) of each facing's foremost unit; an empty facing has none."""
         for i, column in enumerate(self.columns):
@@ -89,8 +98,11 @@ class ZoneShelf:
         """Pull everything to the front and set upright what lies or is turned; how many units were moved or turned."""
         moved = 0
         for i, column in enumerate(self.columns):
+            count = len(column) - column.count(None)
+            if None not in column[:count] and all(unit.condition not in UNTIDY for unit in column[:count] if unit):
+                continue
             before = list(column)
-            for slot, unit in enumerate(column):
+            for slot, unit in enumerate(before):
                 if unit is not None and unit.condition in UNTIDY:
                     self.set_condition(i, slot, Condition.OK)
             self._close_ranks(i)

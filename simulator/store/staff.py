@@ -15,6 +15,7 @@ from simulator.store.layout import BayPlan, ZonePlan
 from simulator.store.neighbours import Neighbours
 from simulator.store.stage import Stage, about, seconds
 from simulator.store.truth import Deed
+from simulator.store.units import DAMAGED
 
 _LOOK_S = 15.0
 _TASK_S = 20.0
@@ -104,11 +105,13 @@ class Staff:
         for row in bay.rows:
             for zone in row.zones:
                 clears, tidies, books = rng.random(3)
-                truth = world.zone_truth(zone.zone_id, self._stage.now)
-                if truth.misplaced_count and tidies < habits.tidy_fraction and world.tidy(zone.zone_id):
+                fronts = [unit for _, _, unit in world.shelf(zone.zone_id).fronts()]
+                strange = any(unit.sku != zone.sku for unit in fronts)
+                if strange and tidies < habits.tidy_fraction and world.tidy(zone.zone_id):
                     worked_s += _TASK_S
                     self._stage.tell(Deed.TIDY, f"staff carry off what does not belong among {zone.name}")
-                if truth.defects_count and clears < habits.clear_fraction:
+                damaged = any(unit.condition in DAMAGED for unit in fronts)
+                if damaged and clears < habits.clear_fraction:
                     worked_s += self._clear(zone, booked=books >= habits.forgets_waste_fraction)
                 if faces_up and world.face_up(zone.zone_id):
                     worked_s += _TASK_S / 4

@@ -116,8 +116,7 @@ class World:
 
     def own_units_count(self, zone_id: str) -> int:
         """Units of the zone's own SKU in it."""
-        shelf = self._shelves[zone_id]
-        return sum(1 for unit in shelf.units() if unit.sku == shelf.sku)
+        return self._shelves[zone_id].own_count()
 
     def book_units(self, sku: str) -> int:
         """On-hand according to the books."""
@@ -139,16 +138,19 @@ class World:
     def zone_truth(self, zone_id: str, at: datetime) -> ZoneTruth:
         """The zone as it is, stamped `at`."""
         shelf = self._shelves[zone_id]
-        fronts = [unit for _, _, unit in shelf.fronts()]
-        own_count = sum(1 for unit in fronts if unit.sku == shelf.sku)
+        fronts_count = own_count = defects_count = 0
+        for _, _, unit in shelf.fronts():
+            fronts_count += 1
+            own_count += unit.sku == shelf.sku
+            defects_count += unit.condition is not Condition.OK
         return ZoneTruth(
             at=at,
             zone_id=zone_id,
             facings_count=own_count,
-            front_packs_count=len(fronts),
-            misplaced_count=len(fronts) - own_count,
-            defects_count=sum(1 for unit in fronts if unit.condition is not Condition.OK),
-            shelf_units_count=self.own_units_count(zone_id),
+            front_packs_count=fronts_count,
+            misplaced_count=fronts_count - own_count,
+            defects_count=defects_count,
+            shelf_units_count=shelf.own_count(),
         )
 
     def sku_truth(self, sku: str, at: datetime) -> SkuTruth:
