@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`facings store`: run the virtual store against the system, score what it said, publish the benchmark."""
 
+import importlib
 import json
 import tempfile
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from typer.core import TyperGroup
 
 from edge.errors import EdgeError
 from server.errors import HubError
@@ -28,7 +30,45 @@ from simulator.scoring.scores import Scores, score
 from simulator.scoring.terminal import TABLE_WIDTH, figure_lines, kinds_table
 from simulator.scoring.words import delay_words
 
-app = typer.Typer(no_args_is_help=True, help="Run the virtual store against the system and score what it says.")
+PICTURE_COMMANDS = {
+    "render": ("simulator.picture.export", "render_command", "Draw random bays with their ground truth as COCO."),
+    "sheet": ("simulator.picture.export", "sheet_command", "Draw bays beside real photographs, to be judged by eye."),
+}
+"""Where commands live whose libraries load only when they are called, and what they are for."""
+
+
+class _StoreGroup(TyperGroup):
+    """Our commands and those that draw."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names in the order of the help."""
+        return [*super().list_commands(ctx), *PICTURE_COMMANDS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, or None."""
+        if cmd_name not in PICTURE_COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, attribute, _ = PICTURE_COMMANDS[cmd_name]
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(cmd_name)(getattr(importlib.import_module(module), attribute))
+        command = typer.main.get_command(single)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List them without importing what draws."""
+        ours = [(name, self.get_command(ctx, name).get_short_help_str(70)) for name in super().list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([*ours, *((name, words) for name, (_, _, words) in PICTURE_COMMANDS.items())])
+
+
+app = typer.Typer(
+    cls=_StoreGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Run the virtual store against the system and score what it says.",
+)
 
 
 class ModeName(StrEnum):

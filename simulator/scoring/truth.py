@@ -115,7 +115,7 @@ class Truth:
         filled = list(known)
         for before_at, after_at in pairwise([self.run[0], *(at for at, _ in known), self.run[1]]):
             at = before_at + step
-            while known and after_at - at > step * _HOLE_STEPS:
+            while known and after_at - at >= step * _HOLE_STEPS:
                 filled.append((at, ZoneSample(at, zone_id, "unknown", None, "hub unheard")))
                 at += step
         return filled
