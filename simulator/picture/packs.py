@@ -126,7 +126,7 @@ def _art(style: PackStyle, crumple: int, damage: DamageKind, damage_seed: int) -
         deep_px = max(8, min(96, round(style.depth_mm / style.width_mm * width)))
         flat_side, flat_top = side_of(job, body.face, side_px), top_of(job, body.face, deep_px)
         side, top = pyramid(with_alpha(flat_side)), pyramid(with_alpha(flat_top))
-        bottom = pyramid(with_alpha(cv2.GaussianBlur(flat_top, (0, 0), 3)))
+        bottom = (with_alpha(cv2.resize(flat_top, (8, 8), interpolation=cv2.INTER_AREA)),)
     elif is_round and style.shape != "jug":
         top = pyramid(lid_of(body, style.shape, job.luck))
     if damage in HARMS:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import cv2
@@ -25,6 +26,7 @@ from simulator.picture.printing import (
 )
 
 _OFFERS: Final = ("NEW", "+20%", "2x", "10", "BIO", "FREE", "0%", "5+1", "XXL", "100%", "-25%", "6x")
+_TABLES_COUNT: Final = 24
 _NUTRIENTS: Final = ("Energy", "Fat", "Sugars", "Fibre", "Protein", "Salt", "Carbs", "Sodium")
 
 
@@ -118,23 +120,27 @@ def claims(canvas: Picture, rng: Generator, inks: Palette) -> None:
 def nutrition_table(canvas: Picture, box: tuple[int, int, int, int], rng: Generator) -> None:
     """A white table of nutrients and amounts inside (x0, y0, x1, y1)."""
     x0, y0, x1, y1 = box
-    cv2.rectangle(canvas, (x0, y0), (x1, y1), (245, 247, 247), -1)
-    cv2.rectangle(canvas, (x0, y0), (x1, y1), (30, 30, 30), 1)
-    line = max(6, (y1 - y0) // 8)
-    cv2.rectangle(canvas, (x0, y0), (x1, y0 + line), (35, 35, 35), -1)
-    small = max(3, line - 3)
-    stamp(
-        canvas,
-        fit(text_mask("Nutrition", 12, 0), (x1 - x0) * 0.7, small),
-        ((x0 + x1) / 2, y0 + line / 2),
-        (240, 240, 240),
-    )
-    for row, y in enumerate(range(y0 + line, y1 - line + 1, line)):
-        cv2.line(canvas, (x0, y + line), (x1, y + line), (120, 120, 120), 1)
-        name = fit(text_mask(_NUTRIENTS[row % len(_NUTRIENTS)], 12, 0), (x1 - x0) * 0.5, small)
-        stamp(canvas, name, (x0 + 2 + name.shape[1] / 2, y + line / 2), (30, 30, 30))
-        amount = fit(text_mask(f"{rng.integers(0, 90)},{rng.integers(10)}", 12, 0), (x1 - x0) * 0.25, small)
-        stamp(canvas, amount, (x1 - 2 - amount.shape[1] / 2, y + line / 2), (30, 30, 30))
+    rows = min(8, max(3, (y1 - y0) // 9))
+    table = _table(rows, int(rng.integers(_TABLES_COUNT)))
+    canvas[y0:y1, x0:x1] = cv2.resize(table, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
+
+
+@lru_cache(maxsize=8 * _TABLES_COUNT)
+def _table(rows: int, seed: int) -> Picture:
+    rng = np.random.default_rng((seed, rows))
+    width, line = 96, 14
+    table = np.full((line * (rows + 1), width, 3), (247, 247, 245), np.uint8)
+    table[:line] = (35, 35, 35)
+    stamp(table, fit(text_mask("Nutrition", 12, 0), width * 0.7, 10), (width / 2, line / 2), (240, 240, 240))
+    for row in range(rows):
+        y = (row + 1) * line
+        cv2.line(table, (0, y + line - 1), (width, y + line - 1), (120, 120, 120), 1)
+        name = fit(text_mask(_NUTRIENTS[row % len(_NUTRIENTS)], 12, 0), width * 0.5, 10)
+        stamp(table, name, (3 + name.shape[1] / 2, y + line / 2), (30, 30, 30))
+        amount = fit(text_mask(f"{rng.integers(0, 90)},{rng.integers(10)}", 12, 0), width * 0.25, 10)
+        stamp(table, amount, (width - 3 - amount.shape[1] / 2, y + line / 2), (30, 30, 30))
+    cv2.rectangle(table, (0, 0), (width - 1, table.shape[0] - 1), (30, 30, 30), 1)
+    return table
 
 
 def ingredients(canvas: Picture, box: tuple[int, int, int, int], rng: Generator, ink: Colour) -> None:
