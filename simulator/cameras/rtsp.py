@@ -5,6 +5,7 @@ import json
 import os
 import select
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,6 +56,7 @@ class RtspServer:
     def __init__(self, stream_urls: Mapping[str, str]) -> None:
         self._stream_urls = stream_urls
         self._process: subprocess.Popen[str] | None = None
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - gone with this object
         self._port = 0
 
     def url(self, camera_id: str) -> str:
@@ -74,7 +76,7 @@ class RtspServer:
             [SYSTEM_PYTHON, _PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._complaints,
             text=True,
             env=_environment(),
         )
@@ -83,7 +85,9 @@ class RtspServer:
         word, _, port = self._first_line().partition(" ")
         if word != "ready":
             self.stop()
-            raise CameraError("the RTSP server did not start; run the tests of tests/store/test_camera_rtsp.py to see")
+            self._complaints.seek(0)
+            reason = self._complaints.read().decode(errors="replace").strip()[-500:] or "without a word"
+            raise CameraError(f"the RTSP server did not start: {reason}")
         self._port = int(port)
 
     def stop(self) -> None:

@@ -79,6 +79,9 @@ class Feed:
                 repeats_left = REPEATS_COUNT if self._jpeg is not shown else repeats_left - 1
                 shown = self._jpeg
             self._entry.emit("push-buffer", Gst.Buffer.new_wrapped(shown))
+        if shown is None:  # an end before the first frame would leave the viewer waiting for its beginning
+            lost = GLib.Error.new_literal(Gst.ResourceError.quark(), "camera lost", Gst.ResourceError.NOT_FOUND)
+            self._entry.post_message(Gst.Message.new_error(self._entry, lost, self._url))
         self._entry.emit("end-of-stream")
 
     def _has_news_since(self, shown: bytes | None) -> Callable[[], bool]:
@@ -118,7 +121,7 @@ def main() -> None:
         name, url = line.split()
         factory = GstRtspServer.RTSPMediaFactory()
         factory.set_launch(PIPELINE)
-        factory.set_shared(True)
+        factory.set_shared(False)  # a viewer that comes after an end must not join the pipeline that ended
         factory.set_latency(0)
         factory.connect("media-configure", lambda _, media, url=url: _configure(url, media))
         server.get_mount_points().add_factory(f"/{name}", factory)
