@@ -28,6 +28,9 @@ patches of different things by 0.3 and less."""
 
 SLACK_PX = 1
 
+MOST_CONTRAST_RATIO = 2.5
+CONTRAST_SLACK_GREY = 2.0
+
 STRUCTURE, STOCK, RAIL = 1, 2, 3
 """What a pixel of the ground map belongs to: furniture, which never sells, goods, or the rail under a zone, which is
 furniture too. Nought is beyond the bay."""
@@ -116,7 +119,8 @@ def correlations_at(
 ) -> FloatArray:
     """Best correlation float32 (n,) of each patch within `SLACK_PX` of where it is expected; NaN outside the picture.
 
-    `expected_px` float32 (n, 2) are the middles at which the patches should be now.
+    `expected_px` float32 (n, 2) are the middles at which the patches should be now. A patch that correlates but has far
+    more or less contrast than the others gained is another thing, for instance a striped shirt: it gets 0.
     """
     height_px, width_px = grey.shape
     reach_x_px, reach_y_px = (half_px + SLACK_PX for half_px in half_wh_px)
@@ -124,15 +128,19 @@ def correlations_at(
     there_px = np.rint(expected_px).astype(int)
     low, high = (reach_x_px, reach_y_px), (width_px - reach_x_px, height_px - reach_y_px)
     inside = ((there_px >= low) & (there_px < high)).all(axis=1)
+    contrast = np.ones((2, len(spots_px)), np.float32)
     for index in np.flatnonzero(inside).tolist():
         left_px, top_px = (there_px[index] - low).tolist()
         x_px, y_px = spots_px[index].tolist()
-        found = cv2.matchTemplate(
-            grey[top_px : top_px + 2 * reach_y_px + 1, left_px : left_px + 2 * reach_x_px + 1],
-            _patch(reference, x_px, y_px, half_wh_px),
-            cv2.TM_CCOEFF_NORMED,
-        )
-        correlations[index] = found.max()
+        window = grey[top_px : top_px + 2 * reach_y_px + 1, left_px : left_px + 2 * reach_x_px + 1]
+        patch = _patch(reference, x_px, y_px, half_wh_px)
+        correlations[index] = cv2.matchTemplate(window, patch, cv2.TM_CCOEFF_NORMED).max()
+        contrast[:, index] = patch.std(), window.std()
+    before, after = contrast
+    alike = correlations >= ALIKE_CORRELATION
+    gain = float(np.median(after[alike] / np.maximum(before[alike], 1.0))) if alike.any() else 1.0
+    ratio = (after + CONTRAST_SLACK_GREY) / (gain * before + CONTRAST_SLACK_GREY)
+    correlations[inside & ((ratio > MOST_CONTRAST_RATIO) | (ratio < 1 / MOST_CONTRAST_RATIO))] = 0.0
     return correlations
 
 

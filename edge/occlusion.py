@@ -6,6 +6,7 @@ something stands before it, and what is missing between says nothing about the s
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,15 +30,16 @@ that was changed is 60 to 100 mm wide."""
 RUN_FRACTION = 0.75
 """Share of the landmarks of such a piece of rail that must be out of sight."""
 
-FILLED_FRACTION = 0.8
-"""A zone over so much of which goods stand is not hidden, whatever became of its rail. Gaps do not count: a dark coat
-may look like one."""
-
 STANDING_MM = 50.0
-"""So far above or below the zone's lower edge may a box end that stands on it."""
+"""So far above or below the zone's lower edge may a box of goods end that stands on it. What a shopper carries, or what
+a detector takes for goods on a coat, seldom ends there. Gaps prove nothing: a dark coat may look like one."""
 
 _LEAST_RUN_COUNT = 3
 _WINDOWS_COUNT = 9
+
+
+Spans: TypeAlias = NDArray[np.float64]
+NO_SPANS: Spans = np.zeros((0, 2))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,11 +56,12 @@ class Sighting:
         return cls(spots_mm[judged], correlations[judged] < HIDDEN_CORRELATION)
 
 
-def hidden_fraction(zone: Zone, sighting: Sighting) -> float:
+def hidden_fraction(zone: Zone, sighting: Sighting, spans_mm: Spans = NO_SPANS) -> float:
     """Share of the zone's width before which something stands, 0..1; nought where no rail can tell.
 
     The zone is asked at stretches half a facing wide. One is hidden when it belongs to a piece of the rail below that
-    is out of sight, or is next to such a one: what hides a rail may be wider above it.
+    is out of sight, unless goods are seen in it: `spans_mm` float64 (n, 2) from left to right. Then something new was
+    put on the rail. A stretch next to a hidden one is hidden too, since what hides a rail may be wider above it.
     """
     outline = np.asarray(zone.polygon_mm, dtype=np.float64)
     (left_mm, low_mm), right_mm = outline.min(axis=0), outline[:, 0].max()
@@ -68,42 +71,32 @@ def hidden_fraction(zone: Zone, sighting: Sighting) -> float:
     x_mm, y_mm = sighting.spots_mm.T
     below = (y_mm <= low_mm + BAND_MM / 4) & (y_mm >= low_mm - BAND_MM)
     hidden = _in_a_hidden_run(middles_mm, x_mm[below], sighting.is_hidden[below])
+    hidden &= ~((middles_mm[:, None] >= spans_mm[:, 0]) & (middles_mm[:, None] <= spans_mm[:, 1])).any(axis=1)
     return float((hidden[:-2] | hidden[1:-1] | hidden[2:]).mean())
 
 
 def without_hidden(
     readings: list[ZoneReading], sighting: Sighting, products: Detections, view: CameraView
 ) -> list[ZoneReading]:
-    """The readings, those of zones that are hidden replaced by `unknown: occluded`.
+    """The readings, those of zones that are hidden, wholly or in part, replaced by `unknown: occluded`.
 
-    `products` are in pixels of `view`. A zone in which goods stand side by side from end to end hides nothing: there,
-    something new was put on the rail.
+    `products` are in pixels of `view`.
     """
-    return [_unless_hidden(reading, sighting, products, view) for reading in readings]
+    boxes_px = products.xyxy_px.astype(np.float64)
+    feet_mm = np.concatenate([view.to_bay_mm(boxes_px[:, [0, 3]]), view.to_bay_mm(boxes_px[:, [2, 3]])], axis=1)
+    return [_unless_hidden(reading, sighting, feet_mm) for reading in readings]
 
 
-def _unless_hidden(reading: ZoneReading, sighting: Sighting, products: Detections, view: CameraView) -> ZoneReading:
+def _unless_hidden(reading: ZoneReading, sighting: Sighting, feet_mm: NDArray[np.float64]) -> ZoneReading:
+    """`feet_mm` float64 (n, 4) are the lower left and the lower right corners of the boxes of goods."""
     if reading.facings is None:
         return reading
-    fraction = hidden_fraction(reading.zone, sighting)
-    if fraction == 0 or _is_filled(reading.zone, products, view):
+    low_mm = min(y_mm for _, y_mm in reading.zone.polygon_mm)
+    standing = np.abs((feet_mm[:, 1] + feet_mm[:, 3]) / 2 - low_mm) <= STANDING_MM
+    fraction = hidden_fraction(reading.zone, sighting, feet_mm[standing][:, [0, 2]])
+    if fraction == 0:
         return reading
     return ZoneReading(reading.zone, None, reason=UnknownReason.OCCLUDED, occluded_fraction=fraction)
-
-
-def _is_filled(zone: Zone, products: Detections, view: CameraView) -> bool:
-    """Whether goods that stand on the zone's own board together span most of its width."""
-    boxes_px = products.xyxy_px.astype(np.float64)
-    starts_mm, ends_mm = view.to_bay_mm(boxes_px[:, [0, 3]]), view.to_bay_mm(boxes_px[:, [2, 3]])
-    outline = np.asarray(zone.polygon_mm, dtype=np.float64)
-    (left_mm, low_mm), (right_mm, _) = outline.min(axis=0), outline.max(axis=0)
-    standing = np.abs((starts_mm[:, 1] + ends_mm[:, 1]) / 2 - low_mm) <= STANDING_MM
-    spans = np.clip(np.stack([starts_mm[standing, 0], ends_mm[standing, 0]], axis=1), left_mm, right_mm)
-    reached_mm, spanned_mm = left_mm, 0.0
-    for start_mm, end_mm in spans[np.argsort(spans[:, 0])].tolist():
-        spanned_mm += max(0.0, end_mm - max(start_mm, reached_mm))
-        reached_mm = max(reached_mm, end_mm)
-    return bool(spanned_mm >= FILLED_FRACTION * (right_mm - left_mm))
 
 
 def _in_a_hidden_run(
