@@ -3,7 +3,6 @@
 
 import importlib
 import json
-import tempfile
 from contextlib import ExitStack
 from datetime import datetime
 from enum import StrEnum
@@ -24,7 +23,7 @@ from simulator.errors import ScenarioError, SimulatorError
 from simulator.rig.scenario import scenario_names
 from simulator.scoring.benchmark import Benchmark, run_benchmark
 from simulator.scoring.expectations import check
-from simulator.scoring.playing import Play, find_scenario, play
+from simulator.scoring.playing import Play, find_scenario, play, working_folder
 from simulator.scoring.record import Mode, RunRecord, Sight
 from simulator.scoring.scores import Scores, score
 from simulator.scoring.terminal import TABLE_WIDTH, figure_lines, kinds_table
@@ -32,7 +31,7 @@ from simulator.scoring.words import delay_words
 
 PICTURE_COMMANDS = {
     "render": ("simulator.picture.export", "render_command", "Draw random bays with their ground truth as COCO."),
-    "sheet": ("simulator.picture.export", "sheet_command", "Draw bays beside real photographs, to be judged by eye."),
+    "sheet": ("simulator.picture.sheet", "sheet_command", "Draw bays beside real photographs, to be judged by eye."),
 }
 """Where commands live whose libraries load only when they are called, and what they are for."""
 
@@ -124,7 +123,7 @@ def run_command(
         name, plan = find_scenario(scenario)
         usual_sight = Sight.DETECTOR if mode is ModeName.PROCESSES else Sight.MODELLED
         wish = Play(name, plan, seed, mode.mode, sight or usual_sight, speed)
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="facings-store-")))
+        folder = stack.enter_context(working_folder(wish.mode))
         bar = stack.enter_context(_Bar(f"{name}, seed {seed}"))
         played = play(wish, folder, bar.move)
     faults = check(plan, played)

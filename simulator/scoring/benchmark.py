@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from edge.model_file import read_card, shipped_model
 from simulator.errors import ScenarioError
 from simulator.rig.scenario import Scenario
 from simulator.scoring.expectations import check
-from simulator.scoring.playing import Play, play
+from simulator.scoring.playing import Play, play, working_folder
 from simulator.scoring.record import Mode, RunRecord, Sight
 from simulator.scoring.scores import Scores, score
 from simulator.store.plan import STORES_FOLDER
@@ -155,8 +154,8 @@ def _played(plays: list[tuple[Play, Path]], jobs_count: int) -> Iterator[Finishe
 def _one(wish: Play, kept: Path) -> Finished:
     record = _kept(kept)
     if record is None:
-        with tempfile.TemporaryDirectory(prefix="facings-benchmark-") as folder:
-            record = play(wish, Path(folder), lambda _at, _fraction: None)
+        with working_folder(wish.mode) as folder:
+            record = play(wish, folder, lambda _at, _fraction: None)
         half = kept.with_name(f"half-{kept.name}")
         record.write(half)
         half.replace(kept)

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """One way to play a scenario, whichever mode and sight are wanted."""
 
-from collections.abc import Callable
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +15,8 @@ from simulator.scoring.record import Mode, RunRecord, Sight
 
 Progress = Callable[[datetime, float], None]
 """Told the world's time and how much of the run is over, 0 to 1."""
+
+_MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - the folder in it has a name nobody can guess and is ours alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,14 @@ def find_scenario(wanted: str) -> tuple[str, Scenario]:
     if wanted not in scenario_names():
         raise ScenarioError(f"no scenario is called '{wanted}'; there are {', '.join(scenario_names())}")
     return wanted, load_scenario(SCENARIOS_FOLDER / f"{wanted}.toml")
+
+
+@contextmanager
+def working_folder(mode: Mode) -> Iterator[Path]:
+    """A folder that is gone afterwards; in memory where nothing is tested by writing to a disk."""
+    in_memory = mode is Mode.IN_PROCESS and os.access(_MEMORY_DISK, os.W_OK)
+    with tempfile.TemporaryDirectory(prefix="facings-store-", dir=_MEMORY_DISK if in_memory else None) as folder:
+        yield Path(folder)
 
 
 def play(wish: Play, folder: Path, progress: Progress) -> RunRecord:
