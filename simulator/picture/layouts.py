@@ -17,6 +17,7 @@ from numpy.random import Generator
 
 from simulator.picture.brands import Brand
 from simulator.picture.grounds import gradient, lay_ground, swoosh
+from simulator.picture.health_warnings import WARNINGS_COUNT, draw_warning
 from simulator.picture.logos import draw_logo, wordmark
 from simulator.picture.panels import back_panel, burst, claims, ink_at, note
 from simulator.picture.pictures import draw_picture, photo_noise
@@ -30,7 +31,6 @@ from simulator.picture.printing import (
     fit,
     hsv,
     made_up_word,
-    make_palette,
     outlined,
     script_line,
     script_mask,
@@ -134,8 +134,8 @@ def _warning(sheet: Sheet) -> None:
     """Tobacco: a brand on top, a framed picture and a text field below."""
     canvas, form, rng, inks = sheet.canvas, sheet.form, sheet.chance, sheet.inks
     height, width = canvas.shape[:2]
-    hue, saturation = form.choice([0.6, 0.0, 0.11, 0.35, 0.6]), form.choice([0.05, 0.15, 0.8, 0.9])
-    canvas[:] = hsv(hue, saturation, form.uniform(0.25, 0.97)) if form.random() < 0.55 else inks.ground
+    hue, saturation = form.choice([0.6, 0.0, 0.11, 0.14, 0.35, 0.6]), form.choice([0.03, 0.05, 0.15, 0.8, 0.9])
+    canvas[:] = hsv(hue, saturation, form.choice([0.12, 0.35, 0.6, 0.9, 0.95])) if form.random() < 0.6 else inks.ground
     split = form.uniform(0.3, 0.5)
     if form.random() < 0.4:
         swoosh(canvas[: int(height * split)], form, inks.accent)
@@ -149,9 +149,7 @@ def _warning(sheet: Sheet) -> None:
     canvas[y0:y1, edge : width - edge] = (12, 12, 12)
     rim, text_top = max(1, width // 30), int(y1 - (y1 - y0) * rng.uniform(0.15, 0.4))
     area = canvas[y0 + rim : text_top, edge + rim : width - edge - rim]
-    shades = make_palette(rng)
-    photo_noise(area, rng, shades)
-    draw_picture(area, rng, rng, shades)
+    draw_warning(area, int(rng.integers(WARNINGS_COUNT)))
     words = fit(
         text_mask(f"{made_up_word(rng)} {made_up_word(rng)}", 16, 0), (width - 2 * edge) * 0.86, (y1 - text_top) * 0.4
     )
