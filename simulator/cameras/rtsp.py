@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 from simulator.errors import CameraError
 
@@ -56,7 +57,7 @@ class RtspServer:
     def __init__(self, stream_urls: Mapping[str, str]) -> None:
         self._stream_urls = stream_urls
         self._process: subprocess.Popen[str] | None = None
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - gone with this object
+        self._complaints: IO[bytes] | None = None
         self._port = 0
 
     def url(self, camera_id: str) -> str:
@@ -72,6 +73,7 @@ class RtspServer:
         """Start it and wait until it listens. Raises CameraError."""
         if reason := missing_programs():
             raise CameraError(reason)
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the server is stopped
         self._process = subprocess.Popen(  # noqa: S603 - fixed words
             [SYSTEM_PYTHON, _PROGRAM],
             stdin=subprocess.PIPE,
@@ -84,9 +86,9 @@ class RtspServer:
         self._write(lines + "\n")
         word, _, port = self._first_line().partition(" ")
         if word != "ready":
-            self.stop()
             self._complaints.seek(0)
             reason = self._complaints.read().decode(errors="replace").strip()[-500:] or "without a word"
+            self.stop()
             raise CameraError(f"the RTSP server did not start: {reason}")
         self._port = int(port)
 
@@ -102,8 +104,9 @@ class RtspServer:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        for stream in (process.stdout, self._complaints):
+            if stream is not None:
+                stream.close()
 
     def _write(self, text: str) -> None:
         if self._process is not None and self._process.stdin is not None:

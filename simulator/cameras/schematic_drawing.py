@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from simulator.cameras.layout import ZonePlace, seed_of, slot_front_mm
 from simulator.cameras.people import Pose
 from simulator.cameras.standing import Standing
-from simulator.picture.packs import ROUND_SHAPES
 from simulator.picture.projection import depth_of, distort, project
-from simulator.picture.scene import View
+from simulator.picture.scene import ROUND_SHAPES, View
 from simulator.store.plan import BOARD_MM, FLOOR_MM, BayPlan, ZonePlan
 from simulator.store.units import Condition
 

@@ -4,6 +4,7 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 import cv2
 import numpy as np
@@ -67,7 +68,8 @@ def node_camera(server: CameraServer, camera_id: str) -> OpenCvCamera:
 
 def grab_until(reader: OpenCvCamera, wanted: Callable[[Frame | CameraError], bool], what: str) -> Frame | CameraError:
     """Look as a node looks, until what comes is wanted."""
-    deadline_s, came = time.monotonic() + PATIENCE_S, None
+    deadline_s = time.monotonic() + PATIENCE_S
+    came: Frame | CameraError = CameraLost("not asked yet")
     while time.monotonic() < deadline_s:
         try:
             came = reader.grab()
@@ -97,8 +99,8 @@ def test_the_node_sees_over_rtsp_what_stands_before_each_camera(
     server: CameraServer, cameras: dict[str, ShelfCamera]
 ) -> None:
     for camera_id, camera in cameras.items():
-        reader, picture = node_camera(server, camera_id), truth(camera)
-        grab_until(reader, lambda came, picture=picture: shows(picture, came), f"{camera_id} shows its bay")
+        reader = node_camera(server, camera_id)
+        grab_until(reader, partial(shows, truth(camera)), f"{camera_id} shows its bay")
         reader.close()
 
 

@@ -93,8 +93,8 @@ def test_a_bump_turns_the_camera_by_as_many_degrees_and_moves_it_nowhere(
     bay: BayPlan, degrees: float, seed: int
 ) -> None:
     def axis(view: Any) -> np.ndarray:
-        ahead: np.ndarray = np.subtract(view.aim_mm, view.position_mm)
-        return ahead / np.linalg.norm(ahead)
+        ahead = np.subtract(view.aim_mm, view.position_mm)
+        return np.asarray(ahead / np.linalg.norm(ahead))
 
     view = view_of(bay)
     knocked = bumped(view, degrees, seed)
