@@ -22,6 +22,11 @@ MAX_PICTURE_BYTES = 256 * 1024 * 1024
 
 _STRIP_ROWS = 64
 
+FILLED_ROWS_COUNT = 8
+"""So many rows of nothing but the grey of a JPEG decoder at a loss, from side to side, are no part of a shelf."""
+
+_FILLING_GREY = 128
+
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 """File names taken from a folder; a file named on its own is judged by its content alone."""
 
@@ -57,9 +62,27 @@ def decode_picture(encoded: bytes) -> BgrImage:
     if width_px * height_px > MAX_PICTURE_PX:
         raise PictureError(f"{width_px} x {height_px} pixels, more than the {MAX_PICTURE_PX} allowed")
     image_bgr = _decode(encoded, cv2.IMREAD_COLOR)
+    if header.file_format == "jpeg" and ends_in_filling(image_bgr):
+        raise PictureError("part of the picture is missing; the file is damaged")
     if header.has_alpha:
         image_bgr = _on_white(image_bgr, encoded)
     return image_bgr
+
+
+def ends_in_filling(image_bgr: BgrImage) -> bool:
+    """Whether a decoded JPEG runs out into even grey at one side.
+
+    Where the coded data of a baseline picture end too early, libjpeg leaves what is missing at coefficients of nought,
+    which is the grey 128 in every channel, and says so in a warning that OpenCV does not pass on. A camera's own grey
+    has noise. All four sides are asked, since the picture may have been turned upright.
+    """
+    bands = (
+        image_bgr[-FILLED_ROWS_COUNT:],
+        image_bgr[:FILLED_ROWS_COUNT],
+        image_bgr[:, -FILLED_ROWS_COUNT:],
+        image_bgr[:, :FILLED_ROWS_COUNT],
+    )
+    return any(bool((band == _FILLING_GREY).all()) for band in bands)
 
 
 def picture_paths(paths: list[Path]) -> list[Path]:

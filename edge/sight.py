@@ -24,6 +24,11 @@ BLURRED_SHARE = 0.45
 """Blurred when sharpness falls below this share of this camera's own usual sharpness: a Gaussian of 2 px does it."""
 
 LEAST_FROZEN_LOOKS = 4
+
+OVERLAY_FRACTION = 0.06
+"""A picture that changes within a rectangle of this share and nowhere else is frozen under a clock that the camera
+writes on it. Noise changes all over."""
+
 LEAST_SHELF_FRACTION = 0.1
 LEAST_TAGS_COUNT = 2
 MOST_SHELF_FRACTION = 2.0
@@ -62,7 +67,10 @@ class FrozenWatch:
         if first.shape != second.shape:
             return False
         difference = np.abs(first.astype(np.int16) - second.astype(np.int16))
-        return float(difference.mean()) <= self.tolerance_grey
+        if float(difference.mean()) <= self.tolerance_grey:
+            return True
+        rows, columns = (np.flatnonzero(difference.any(axis=axis)) for axis in (1, 0))
+        return bool((np.ptp(rows) + 1) * (np.ptp(columns) + 1) <= OVERLAY_FRACTION * difference.size)
 
 
 class BlurWatch:
