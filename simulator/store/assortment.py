@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from simulator.store.layout import BOARD_MM, FACING_SPACING_MM, BayPlan, Mount, RowPlan, ZonePlan
 from simulator.store.luck import luck
 from simulator.store.trade import DemandPlan, StockPlan
+from simulator.store.wares import BRANDS, FAMILIES, VARIANTS, Family
 
 _HEADROOM_MM = 35.0
 _TALLEST_BAY_MM = 1900.0
@@ -32,126 +33,10 @@ class Assortment(BaseModel):
     """Given to the bays in turn."""
     median_per_day: Annotated[float, Field(gt=0, le=1000)] = 1.5
     """Of the SKUs, units a day; a few sell twenty times as much, many sell once a week."""
+    shelf_fill: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]] = (1.0, 1.0)
+    """Least and most of a zone's places that are filled at opening."""
     wrong_books_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Of the opening records, wrong by some units in either direction."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Family:
-    """Products of one sort. Millimetres are (lowest, highest)."""
-
-    code: str
-    shape: str
-    width_mm: tuple[int, int]
-    height_mm: tuple[int, int]
-    depth_mm: tuple[int, int]
-    products: tuple[str, ...]
-    contents: tuple[str, ...]
-
-
-_FAMILIES = (
-    _Family(
-        "WATER",
-        "bottle",
-        (78, 92),
-        (270, 315),
-        (78, 92),
-        ("Water still", "Water mild", "Lemonade", "Iced tea"),
-        ("1 l", "1.5 l"),
-    ),
-    _Family(
-        "CAN",
-        "can",
-        (62, 74),
-        (115, 160),
-        (62, 74),
-        ("Cola", "Orange soda", "Energy drink", "Beer"),
-        ("33 cl", "50 cl"),
-    ),
-    _Family(
-        "JUICE",
-        "carton",
-        (80, 96),
-        (195, 240),
-        (60, 90),
-        ("Apple juice", "Orange juice", "Oat drink", "Milk"),
-        ("1 l",),
-    ),
-    _Family(
-        "CRISPS",
-        "bag",
-        (140, 200),
-        (200, 270),
-        (60, 90),
-        ("Crisps", "Tortilla chips", "Nuts", "Pretzels"),
-        ("150 g", "200 g"),
-    ),
-    _Family(
-        "CEREAL",
-        "box",
-        (140, 200),
-        (230, 300),
-        (60, 80),
-        ("Corn flakes", "Muesli", "Oat flakes", "Granola"),
-        ("375 g", "500 g"),
-    ),
-    _Family(
-        "COFFEE",
-        "brick",
-        (84, 100),
-        (140, 180),
-        (55, 70),
-        ("Ground coffee", "Espresso", "Cane sugar", "Flour"),
-        ("250 g", "500 g"),
-    ),
-    _Family(
-        "JAM",
-        "jar",
-        (66, 90),
-        (90, 150),
-        (66, 90),
-        ("Jam", "Honey", "Pickles", "Mustard", "Pasta sauce"),
-        ("250 g", "340 g"),
-    ),
-    _Family(
-        "TIN", "can", (74, 100), (80, 115), (74, 100), ("Tomatoes", "Sweetcorn", "Beans", "Tuna"), ("200 g", "400 g")
-    ),
-    _Family(
-        "YOG", "cup", (66, 95), (70, 110), (66, 95), ("Yoghurt", "Pudding", "Quark", "Dessert"), ("150 g", "500 g")
-    ),
-    _Family(
-        "TEA",
-        "box",
-        (90, 150),
-        (90, 150),
-        (60, 80),
-        ("Black tea", "Herbal tea", "Biscuits", "Crackers"),
-        ("100 g", "20 bags"),
-    ),
-    _Family(
-        "CARE",
-        "tube",
-        (50, 70),
-        (140, 190),
-        (40, 55),
-        ("Toothpaste", "Hand cream", "Sun milk", "Shower gel"),
-        ("75 ml", "200 ml"),
-    ),
-    _Family(
-        "SMALL",
-        "blister",
-        (80, 120),
-        (120, 180),
-        (30, 45),
-        ("Batteries", "Razor blades", "Light bulb", "Glue"),
-        ("2 pieces", "4 pieces"),
-    ),
-)  # fmt: skip
-_BRANDS = (
-    "Alba", "Bergfeld", "Corvo", "Duna", "Elmo", "Fjord", "Granja", "Hanko", "Ilva", "Jolanta", "Kestrel", "Lumo",
-    "Mirto", "Nordal", "Orsa", "Pinar", "Quill", "Rivela", "Sorrel", "Tamar", "Umbra", "Velo", "Wren", "Zola",
-)  # fmt: skip
-_VARIANTS = ("", "classic", "light", "bio", "extra", "mild", "family", "fresh", "gold", "plus", "red", "zero")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,20 +60,24 @@ def stocked(assortment: Assortment) -> Stocked:
     rows: list[list[_Product]] = []
     count = 0
     while count < assortment.skus:
-        family = _FAMILIES[len(rows) % len(_FAMILIES)]
+        family = FAMILIES[len(rows) % len(FAMILIES)]
         row = _row(assortment, family, rng, count)
         rows.append(row)
         count += len(row)
     bays = _bays(assortment, rows)
     products = [product for row in rows for product in row]
+    depths = {zone.zone_id: bay.depth_units_count(zone) for bay in bays for row in bay.rows for zone in row.zones}
     return Stocked(
         bays=tuple(bays),
         demand=tuple(product.demand for product in products),
-        stock=tuple(_stock(assortment, product, rng) for product in products),
+        stock=tuple(
+            _stock(assortment, product, product.zone.facings * depths[product.zone.zone_id], rng)
+            for product in products
+        ),
     )
 
 
-def _row(assortment: Assortment, family: _Family, rng: np.random.Generator, count: int) -> list[_Product]:
+def _row(assortment: Assortment, family: Family, rng: np.random.Generator, count: int) -> list[_Product]:
     row: list[_Product] = []
     used_mm = 0.0
     while count + len(row) < assortment.skus:
@@ -201,7 +90,7 @@ def _row(assortment: Assortment, family: _Family, rng: np.random.Generator, coun
     return row
 
 
-def _product(assortment: Assortment, family: _Family, rng: np.random.Generator, number: int) -> _Product:
+def _product(assortment: Assortment, family: Family, rng: np.random.Generator, number: int) -> _Product:
     width_mm, height_mm, depth_mm = (
         float(rng.integers(low, high + 1)) for low, high in (family.width_mm, family.height_mm, family.depth_mm)
     )
@@ -213,9 +102,9 @@ def _product(assortment: Assortment, family: _Family, rng: np.random.Generator, 
     name = " ".join(
         word
         for word in (
-            _BRANDS[int(rng.integers(len(_BRANDS)))],
+            BRANDS[int(rng.integers(len(BRANDS)))],
             family.products[int(rng.integers(len(family.products)))],
-            _VARIANTS[int(rng.integers(len(_VARIANTS)))],
+            VARIANTS[int(rng.integers(len(VARIANTS)))],
             family.contents[int(rng.integers(len(family.contents)))],
         )
         if word
@@ -275,11 +164,13 @@ def _bays(assortment: Assortment, rows: list[list[_Product]]) -> list[BayPlan]:
     return bays
 
 
-def _stock(assortment: Assortment, product: _Product, rng: np.random.Generator) -> StockPlan:
+def _stock(assortment: Assortment, product: _Product, places_count: int, rng: np.random.Generator) -> StockPlan:
+    least, most = sorted(assortment.shelf_fill)
     wrong = rng.random() < assortment.wrong_books_fraction
     error_units = int(rng.geometric(0.35)) * int(rng.choice((-1, 1)))
     return StockPlan(
         sku=product.zone.sku,
+        shelf_units=round(places_count * float(rng.uniform(least, most))),
         back_units=int(rng.poisson(2 * product.demand.per_day)),
         book_error_units=error_units if wrong else 0,
     )
