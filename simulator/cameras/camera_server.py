@@ -5,6 +5,7 @@ A node under test is unmodified: it fetches `http://HOST:PORT/CAMERA_ID/snapshot
 `mjpeg+http://HOST:PORT/CAMERA_ID/stream.mjpg`, or plays `rtsp://HOST:PORT/CAMERA_ID`.
 """
 
+import sys
 import threading
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -38,8 +39,7 @@ class CameraServer:
         self.cameras = cameras
         self._stopping = threading.Event()
         handler = type("Handler", (_Handler,), {"cameras": cameras, "stopping": self._stopping})
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", port), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="camera-server", daemon=True)
         self._rtsp: RtspServer | None = None
 
@@ -71,6 +71,16 @@ class CameraServer:
             self._rtsp.stop()
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A viewer that went away is no error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
