@@ -8,6 +8,7 @@ from simulator.scoring.record import Presence
 from simulator.store.demand import Demand
 from simulator.store.mishaps import Mishaps
 from simulator.store.neighbours import Neighbours
+from simulator.store.night import Night
 from simulator.store.orders import Order, Orders
 from simulator.store.plan import StorePlan
 from simulator.store.shoppers import Shoppers
@@ -32,6 +33,7 @@ class Life:
         self._actors = (
             Supply(self._stage, demand, neighbours),
             Staff(self._stage, neighbours),
+            Night(self._stage),
             Shoppers(self._stage, demand, neighbours),
             Mishaps(self._stage),
         )

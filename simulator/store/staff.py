@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Staff: rounds past the bays, refilling from the back room, tidying, clearing waste, counting by hand.
+"""Staff by day: rounds past the bays, refilling from the back room, tidying, clearing waste.
 
 Staff see the shelves with their own eyes; they know nothing of cameras or alerts.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from simulator.scoring.record import Presence
 from simulator.store.layout import BayPlan, ZonePlan
 from simulator.store.neighbours import Neighbours
+from simulator.store.night import count_by_hand, shares
 from simulator.store.stage import Stage, about, seconds
 from simulator.store.truth import Deed
 from simulator.store.units import DAMAGED
@@ -22,8 +23,6 @@ _TASK_S = 20.0
 """Facing up a bay, clearing or carrying off what does not belong."""
 _UNIT_S = 2.0
 """To stand one unit on the shelf."""
-_COUNT_AFTER = timedelta(minutes=20)
-"""Hand counts begin this long after closing."""
 
 
 @dataclass(slots=True)
@@ -43,20 +42,15 @@ class Staff:
         self._stage = stage
         self._near = neighbours
         self._habits = stage.habits.staff
-        bays, people = stage.plan.bays, min(self._habits.people, len(stage.plan.bays))
-        self._bays_of = [bays[len(bays) * i // people : len(bays) * (i + 1) // people] for i in range(people)]
+        self._bays_of = shares(stage)
 
     def begin_day(self, day: date) -> None:
         """Plan the day's rounds."""
         span = self._stage.plan.open_span(day)
         if span is None:
             return
-        if self._habits.night_fill:
-            self._plan_night(day)
         for person in range(len(self._bays_of)):
             self._next_round(Round(person, -1, day, self._bays_of[person]))
-        if self._habits.counts_per_night:
-            self._stage.schedule(span[1] + _COUNT_AFTER, partial(self._count, day))
 
     # Rounds
 
@@ -145,7 +139,7 @@ class Staff:
     def _correct(self, zone: ZonePlan) -> None:
         """Somebody wonders about an empty shelf, finds none in the back and tells the books."""
         if self._stage.world.own_units_count(zone.zone_id) == 0:
-            self._hand_count(zone.sku, 0)
+            count_by_hand(self._stage, zone.sku)
 
     def _is_low(self, zone: ZonePlan) -> bool:
         world = self._stage.world
@@ -195,44 +189,6 @@ class Staff:
 
     def _facings_free(self, zone_id: str) -> int:
         return sum(1 for column in self._stage.world.shelf(zone_id).columns if not any(column))
-
-    # Night
-
-    def _plan_night(self, day: date) -> None:
-        at = datetime.combine(day, self._habits.night_fill_at, tzinfo=UTC)
-        for person, bays in enumerate(self._bays_of):
-            for i, bay in enumerate(bays):
-                self._stage.schedule(at + i * timedelta(minutes=3), partial(self._night_fill, bay, person))
-
-    def _night_fill(self, bay: BayPlan, person: int) -> None:
-        world, at = self._stage.world, self._stage.now
-        self._stand(bay, person, at, at + timedelta(minutes=2.5), 0.5)
-        for row in bay.rows:
-            for zone in row.zones:
-                world.face_up(zone.zone_id)
-                placed = world.restock(zone.zone_id)
-                if placed:
-                    self._stage.tell(Deed.RESTOCK, f"before opening staff put {placed} of {zone.name} on the shelf")
-                else:
-                    self._tell_faced_up(zone)
-
-    def _tell_faced_up(self, zone: ZonePlan) -> None:
-        if self._stage.world.has_changes():
-            self._stage.tell(Deed.FACE_UP, f"before opening staff face up {zone.name}")
-
-    def _count(self, day: date) -> None:
-        rng = self._stage.luck("count", day)
-        skus = self._stage.world.skus
-        chosen = rng.permutation(len(skus))[: self._habits.counts_per_night]
-        for index in chosen:
-            sku = skus[int(index)]
-            wrong, off = rng.random() < self._habits.count_error_fraction, int(rng.choice((-3, -2, -1, 1, 2, 3)))
-            self._hand_count(sku, off if wrong else 0)
-
-    def _hand_count(self, sku: str, error_units: int) -> None:
-        difference = self._stage.world.hand_count(sku, self._stage.now, error_units=error_units)
-        words = f"staff count {self._stage.name_of[sku]}"
-        self._stage.tell(Deed.COUNT, f"{words}; the books change by {difference:+d}" if difference else words)
 
     # Where they stand
 
