@@ -95,7 +95,8 @@ def make_bottle(job: Job) -> Body:
     cap_px = max(3, int(height * profile[1][0] * (maker.uniform(0.25, 0.4) if kind in ("beer", "wine") else 0.75)))
     _cap(body, cap_px, job.form)
     opacity[:cap_px] = 255
-    return lit_round(job, body, opacity, round_outline(profile, width, height), maker.uniform(0.35, 0.9), liquid)
+    inside = hsv(job.form.random(), 0.45, 0.9) if kind == "opaque" else liquid
+    return lit_round(job, body, opacity, round_outline(profile, width, height), maker.uniform(0.35, 0.9), inside)
 
 
 def make_jug(job: Job) -> Body:
@@ -105,6 +106,7 @@ def make_jug(job: Job) -> Body:
     liquid = job.inks.ground if maker.random() < 0.6 else (240, 243, 244)
     body = np.empty((height, width, 3), np.uint8)
     body[:] = liquid
+    soap = hsv(job.form.random(), 0.45, 0.9)
     neck, top = maker.uniform(0.14, 0.2), maker.uniform(0.08, 0.13)
     shift = float(maker.uniform(-0.16, -0.04))
     outline = [
@@ -127,7 +129,7 @@ def make_jug(job: Job) -> Body:
     y0 = int(height * maker.uniform(0.46, 0.55))
     lay_label(job, body, solid, y0, int(height * maker.uniform(0.86, 0.96)))
     _cap(body, max(3, int(height * top * 0.8)), job.form)
-    made = lit_round(job, body, solid, np.array(outline), maker.uniform(0.2, 0.5), liquid)
+    made = lit_round(job, body, solid, np.array(outline), maker.uniform(0.2, 0.5), soap)
     hole = (int(width * 0.76), int(height * (top + 0.24)))
     axes = (max(2, int(width * 0.085)), max(3, int(height * 0.1)))
     cv2.ellipse(
