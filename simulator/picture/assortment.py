@@ -41,7 +41,7 @@ _LAYOUTS_OF: Final[dict[PackShape, tuple[str, ...]]] = {
 }
 SISTERS_COUNT: Final = 5
 """Varieties of each made-up brand."""
-_TINTED_SHARE: Final = 0.4
+_TINTED_SHARE: Final = 0.3
 _BRANDS_PER_SHAPE: Final[dict[PackShape, int]] = {"box": 200, "bag": 60, "bottle": 50, "pouch": 26, "produce": 4}
 """Random scenes draw from this many made-up brands of a shape (else 26), in any size: art stays cached."""
 

@@ -94,12 +94,12 @@ def _proportions(style: PackStyle, variant: int) -> tuple[PackStyle, int]:
     return replace(style, width_mm=width_mm, height_mm=1.0, depth_mm=depth_mm, tint_seed=0), crumple
 
 
-@lru_cache(maxsize=2600)
+@lru_cache(maxsize=4400)
 def _sound_art(style: PackStyle, crumple: int) -> PackArt:
     return _art(style, crumple, "none", 0)
 
 
-@lru_cache(maxsize=500)
+@lru_cache(maxsize=600)
 def _harmed_art(style: PackStyle, crumple: int, damage: DamageKind, damage_seed: int) -> PackArt:
     return _art(style, crumple, damage, damage_seed)
 

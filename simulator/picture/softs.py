@@ -13,6 +13,8 @@ from simulator.picture.pictures import shaded_ball
 from simulator.picture.printing import Colour, Picture, dimmed, hsv
 
 _BARE_FILM: Colour = (196, 200, 202)
+_CLEAR_SHARE = 0.2
+"""Of the makers of bags, how many let one see what is inside."""
 
 
 def _bag_outline(maker: Generator, luck: Generator, teeth: int) -> Picture:
@@ -39,11 +41,41 @@ def _crimp(lit: Picture, rows: slice, *, across: bool) -> None:
     lit[rows] = np.clip(band * ribs + 6, 0, 255).astype(np.uint8)
 
 
+def _loose(area: Picture, chance: Generator, hue: float, tone: float, share: float) -> None:
+    """Nuts, sweets, pasta or oats behind film: pieces of `share` of the width, heaped over the whole area."""
+    height, width = area.shape[:2]
+    area[:] = hsv(hue, 0.6, tone * 0.45)
+    r, flat = max(2, int(width * share)), chance.uniform(0.35, 1.0)
+    count = min(260, int(1.6 * width * height / (r * r * 3)))
+    for x, y, turn, light in chance.random((count, 4)):
+        at = (int(x * width), int(y * height))
+        shaded_ball(area, at, (r, max(1, int(r * flat))), turn * 180, hsv(hue, 0.55, tone * (0.6 + 0.4 * light)))
+
+
+def _clear_bag_face(job: Job, maker: Generator) -> Picture:
+    """A bag that shows its contents, under a printed header or with a printed label in its middle."""
+    width, height = job.wh_px
+    face = np.empty((height, width, 3), np.uint8)
+    chance = np.random.default_rng((job.style.face_seed, 53))
+    hue, tone = chance.choice([0.06, 0.08, 0.1, 0.12, 0.02, 0.3]), chance.uniform(0.55, 0.95)
+    _loose(face, chance, hue, tone, maker.uniform(0.025, 0.07))
+    if maker.random() < 0.6:
+        band = int(height * maker.uniform(0.3, 0.48))
+        face[:band] = job.print_of(width, band)
+        face[band] = (face[band] * 0.5).astype(np.uint8)
+    else:
+        x0, y0, y1 = int(width * 0.14), int(height * maker.uniform(0.22, 0.3)), int(height * maker.uniform(0.66, 0.78))
+        face[y0:y1, x0 : width - x0] = job.print_of(width - 2 * x0, y1 - y0)
+        cv2.rectangle(face, (x0, y0), (width - x0 - 1, y1 - 1), dimmed(job.inks.ground, 0.6), 1)
+    return face
+
+
 def make_bag(job: Job) -> Body:
     """A pillow bag of film: crisps, sweets, noodles. Crumpled anew for each variant of the pack."""
     width, height = job.wh_px
     maker = np.random.default_rng((job.maker_seed, 51))
-    face = job.print_of(width, height)
+    is_clear = maker.random() < _CLEAR_SHARE
+    face = _clear_bag_face(job, maker) if is_clear else job.print_of(width, height)
     if job.damage == "label_missing":
         face[:] = _BARE_FILM
     if job.damage == "back_to_front":
@@ -84,13 +116,8 @@ def _window(face: Picture, job: Job, maker: Generator) -> None:
     else:
         cv2.rectangle(shape, (x0, y0), (x1, y1), 255, -1)
     hue, tone = maker.choice([0.07, 0.09, 0.11, 0.13, 0.03]), maker.uniform(0.5, 0.95)
-    seen = np.empty_like(face)
-    seen[:] = hsv(hue, 0.6, tone * 0.5)
-    r = max(2, int(width * maker.uniform(0.03, 0.06)))
-    flat = maker.uniform(0.3, 1.0)
-    for x, y, turn, light in job.form.random((110, 4)):
-        at = (int(x0 + x * (x1 - x0)), int(y0 + y * (y1 - y0)))
-        shaded_ball(seen, at, (r, max(1, int(r * flat))), turn * 180, hsv(hue, 0.55, tone * (0.6 + 0.4 * light)))
+    seen = face.copy()
+    _loose(seen[y0 : y1 + 1, x0 : x1 + 1], job.form, hue, tone, maker.uniform(0.045, 0.08))
     np.copyto(face, seen, where=(shape > 127)[..., None])
     cv2.drawContours(
         face, cv2.findContours(shape, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0], -1, (235, 235, 235), 1
