@@ -63,6 +63,15 @@ def test_a_wrong_habit_or_assortment_is_named(tmp_path: Path, store: str, before
         load_store_plan(changed(tmp_path, store, before, after))
 
 
+def test_the_store_file_of_the_documentation_can_be_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "virtual-store.md").read_text()
+    path = tmp_path / "kiosk.toml"
+    path.write_text(page.split("```toml\n")[1].split("```")[0])
+    plan = load_store_plan(path)
+    assert plan.bays[0].rows[0].pusher
+    assert plan.habits.staff.round_every_min == 90
+
+
 def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
     path = changed(tmp_path, "corner", "per_day", "per_dey")
     with pytest.raises(StorePlanError) as refused:
