@@ -20,12 +20,11 @@ import httpx
 
 from edge.config import BrokerConfig, CameraConfig, NodeConfig
 from simulator.cameras.bay_view import calibration_of
-from simulator.errors import ProcessError
 from simulator.rig.compression import NodePace, WorldClock, fixed_notes, hurried_judge, node_pace, world_clock
 from simulator.rig.mischief import Mischief, Wishes, rig_node
 from simulator.rig.process_run_books import BooksDesk
 from simulator.rig.process_run_cameras import CameraTransport, StoreCameras
-from simulator.rig.process_run_pace import Carried, carried, fixed_patience
+from simulator.rig.process_run_pace import Carried, carried, fixed_patience, least_warm_up
 from simulator.rig.process_run_watch import Watch
 from simulator.rig.processes import utc_now, wait_until
 from simulator.rig.scenario import ACTS_AT_A_CAMERA, Scenario, ScenarioEvent
@@ -174,6 +173,7 @@ class _Run:
             return camera_ids <= {camera["camera_id"] for camera in self._system.read("cameras")}
 
         wait_until(all_heard, "a report of every camera", START_PATIENCE_S, group)
+        ready_at = utc_now() + least_warm_up(self._stretches, self._opened_at, self._speed)
         self._system.bring_in([calibration_of(bay) for bay in self._plan.bays], None)
         self._desk.bring_opening(self._world.books, utc_now())
         deadline_s = time.monotonic() + START_PATIENCE_S
@@ -183,6 +183,9 @@ class _Run:
                 seen_count, zones_count = self._watch.seen_share()
                 self._notes.append(f"the run began with {seen_count} of {zones_count} zones counted")
                 break
+            time.sleep(0.2)
+        while utc_now() < ready_at:
+            group.check()
             time.sleep(0.2)
 
     # Living
@@ -322,7 +325,7 @@ class _Clerk:
         self._bring, self._poll, self._poll_every_s = bring, poll, poll_every_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
-        self.failure: BaseException | None = None
+        self.failure: Exception | None = None
 
     def start(self) -> None:
         """Begin."""
@@ -341,7 +344,7 @@ class _Clerk:
                 if time.monotonic() >= next_poll_s:
                     next_poll_s = max(next_poll_s + self._poll_every_s, time.monotonic())
                     self._poll()
-        except (ProcessError, httpx.HTTPError) as error:
+        except Exception as error:  # noqa: BLE001 - the run's own thread raises it
             self.failure = error
 
 

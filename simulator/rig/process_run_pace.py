@@ -4,7 +4,9 @@
 import os
 import statistics
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import cv2
 import numpy as np
@@ -15,13 +17,17 @@ from edge.gate import ChangeGate
 from edge.model_file import shipped_model
 from edge.place import Place
 from edge.publisher import RECONNECT_AT_MOST_EVERY_S, RESEND_AFTER_S
+from edge.standpoint import PROBATION_S
 from edge.watcher import OCCLUDED_AFTER_S
 from simulator.cameras.bay_view import calibration_of
 from simulator.rig.compression import FixedPatience, look_floor_s, speed_carried
 from simulator.rig.process_run_cameras import StoreCameras
+from simulator.rig.scenario import Act
+from simulator.rig.schedule import Stretch
 from simulator.store.plan import StorePlan
 
 _LOOKS_COUNT = 3
+_WARM_UP_MARGIN_S = 15.0
 LEAST_LOOK_S = 0.2
 """Real time between two looks of a node: below it a process on a shared machine cannot be held to its pace."""
 
@@ -67,6 +73,18 @@ def _look_ms(cameras: StoreCameras, plan: StorePlan) -> float:
     return statistics.median(spent_ms[1:])
 
 
+def least_warm_up(stretches: Iterable[Stretch], opened_at: datetime, speed: float) -> timedelta:
+    """Real time for which cameras must have been looked through before the run begins.
+
+    A node learns where its camera stands in the first minute, whatever the speed; a bump before that goes unnoticed, as
+    it would in a shop that somebody bumps into while the camera is being hung.
+    """
+    bumped = [stretch.since_at for stretch in stretches if stretch.act is Act.BUMP]
+    if not bumped:
+        return timedelta()
+    return timedelta(seconds=PROBATION_S + _WARM_UP_MARGIN_S) - (min(bumped) - opened_at) / speed
+
+
 def fixed_patience() -> list[FixedPatience]:
     """Patience that stands in the product's code, beyond any configuration."""
     settle_s = ChangeGate(is_live=True).settle_s
@@ -74,6 +92,7 @@ def fixed_patience() -> list[FixedPatience]:
         FixedPatience("a node's longest pause before it asks a lost camera again", LONGEST_RETRY_S),
         FixedPatience("the time somebody may stand before a shelf until it counts as occluded", OCCLUDED_AFTER_S),
         FixedPatience("the time a much changed view must hold still before a node believes it", settle_s),
+        FixedPatience("the time until a node trusts what it learned of a camera's place", PROBATION_S),
         FixedPatience("the time after which a node first sends unanswered reports again", RESEND_AFTER_S),
         FixedPatience("a node's longest pause before it tries its broker again", RECONNECT_AT_MOST_EVERY_S),
     ]

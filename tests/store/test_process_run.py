@@ -7,6 +7,7 @@ import sys
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 import pytest
@@ -43,7 +44,7 @@ events = [
 
 POWER_CUTS = """
 title = "Everything loses its power once"
-happens = "Node, hub and broker are cut off one after the other. The other node's messages come twice."
+happens = "Node, hub and broker are cut off one after the other. The other node's messages come twice, its disk fills."
 expected = "The empty cola is told, and no report is lost or doubled."
 store = "corner"
 begins_at = 09:00:00
@@ -58,10 +59,19 @@ events = [
   { at = "4m", act = "books_late", target = "books", lasting = "3m" },
   { at = "4m30s", act = "sell", target = "cola", units = 99 },
   { at = "7m", act = "power_cut", target = "broker", lasting = "1m" },
+  { at = "8m", act = "disk_full", target = "node-breakfast", lasting = "90s" },
   { at = "10m", act = "partition", target = "node-breakfast", lasting = "2m" },
   { at = "11m", act = "power_cut", target = "node-drinks" },
+  { at = "12m", act = "clock_wrong", target = "node-breakfast", lasting = "2m" },
 ]
 """
+
+
+class PostgresCluster(Protocol):
+    """The fixture of that name."""
+
+    def new_database(self) -> str:
+        """Address of a fresh, empty database."""
 
 
 def scenario_of(folder: Path, text: str) -> Scenario:
@@ -70,7 +80,13 @@ def scenario_of(folder: Path, text: str) -> Scenario:
     return load_scenario(file)
 
 
-def in_true_processes(folder: Path, text: str, transport: CameraTransport = CameraTransport.SNAPSHOT) -> RunRecord:
+def in_true_processes(
+    folder: Path,
+    text: str,
+    *,
+    transport: CameraTransport = CameraTransport.SNAPSHOT,
+    database_url: str | None = None,
+) -> RunRecord:
     if find_mosquitto() is None:
         pytest.skip("mosquitto is not installed")
     return run_processes(
@@ -79,6 +95,7 @@ def in_true_processes(folder: Path, text: str, transport: CameraTransport = Came
         SEED,
         speed=SPEED,
         broker="mosquitto",
+        database_url=database_url,
         folder=folder / "run",
         progress=lambda _at, _fraction: None,
         transport=transport,
@@ -133,8 +150,13 @@ def test_true_processes_live_in_the_same_world_as_a_simulation_and_say_the_same(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_no_report_is_lost_or_doubled_whatever_loses_its_power(tmp_path: Path) -> None:
-    record = in_true_processes(tmp_path, POWER_CUTS)
+def test_no_report_is_lost_or_doubled_whatever_loses_its_power(
+    tmp_path: Path, postgres_cluster: PostgresCluster
+) -> None:
+    """Over MJPEG streams and on PostgreSQL, where the other run has snapshots and SQLite."""
+    record = in_true_processes(
+        tmp_path, POWER_CUTS, transport=CameraTransport.MJPEG, database_url=postgres_cluster.new_database()
+    )
     assert_nothing_lost(record)
     assert ("restock_from_back", "cola") in by_place(record), f"{record.alerts}\n{record.notes}"
     assert not [alert for alert in record.alerts if alert.kind == "out_of_stock"]
