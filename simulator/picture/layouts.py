@@ -84,7 +84,7 @@ def _food(sheet: Sheet) -> None:
         _product_name(sheet, height * (logo_h + 0.17), form.uniform(0.14, 0.22))
     _flavour_plate(sheet, height * (top + form.uniform(-0.03, 0.03)))
     if form.random() < 0.6:
-        note(canvas, sheet.chance, sheet.inks, height * 0.95)
+        note(canvas, sheet.chance, sheet.inks, height * 0.89)
     claims(canvas, sheet.chance, sheet.inks)
 
 
@@ -95,7 +95,7 @@ def _centre(sheet: Sheet) -> None:
     at = (width / 2, height * form.uniform(0.35, 0.55))
     draw_logo(canvas, sheet.brand, at, (width * form.uniform(0.75, 1.0), height * form.uniform(0.22, 0.42)))
     _flavour_plate(sheet, height * form.uniform(0.68, 0.82))
-    for y in form.permutation([0.05, 0.12, 0.9, 0.95])[: int(form.integers(1, 3))]:
+    for y in form.permutation([0.05, 0.12, 0.88])[: int(form.integers(1, 3))]:
         note(canvas, sheet.chance, sheet.inks, height * float(y))
     claims(canvas, sheet.chance, sheet.inks)
 
@@ -175,7 +175,7 @@ def _drink(sheet: Sheet) -> None:
         at = (width / 2, height * form.uniform(0.3, 0.5))
         draw_logo(canvas, sheet.brand, at, (width * 0.92, height * form.uniform(0.24, 0.4)))
     if form.random() < 0.6:
-        r, y = int(width * form.uniform(0.24, 0.36)), int(height * form.uniform(0.66, 0.82))
+        r, y = int(min(width * form.uniform(0.24, 0.36), height * 0.17)), int(height * form.uniform(0.68, 0.8))
         area = canvas[max(0, y - r) : y + r, max(0, width // 2 - r) : width // 2 + r]
         draw_picture(area, np.random.default_rng(sheet.brand.seed % 6), rng, inks)
     _flavour_plate(sheet, height * form.uniform(0.86, 0.94))
