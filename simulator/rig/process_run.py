@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,10 +23,12 @@ from simulator.rig.compression import NodePace, WorldClock, fixed_notes, hurried
 from simulator.rig.mischief import Mischief, Wishes, rig_node
 from simulator.rig.process_run_books import BooksDesk
 from simulator.rig.process_run_cameras import CameraTransport, StoreCameras
+from simulator.rig.process_run_clerk import Clerk
 from simulator.rig.process_run_pace import Carried, carried, fixed_patience, least_warm_up
+from simulator.rig.process_run_turns import turns_of
 from simulator.rig.process_run_watch import Watch
 from simulator.rig.processes import utc_now, wait_until
-from simulator.rig.scenario import ACTS_AT_A_CAMERA, Scenario, ScenarioEvent
+from simulator.rig.scenario import ACTS_AT_A_CAMERA, Scenario
 from simulator.rig.schedule import (
     Stretch,
     ended_at_of,
@@ -36,7 +37,6 @@ from simulator.rig.schedule import (
     plan_of,
     stretches_of,
     trouble_of,
-    world_events,
     zone_places,
 )
 from simulator.rig.system import CameraPlan, NodeHost, TrueSystem, usual_broker
@@ -58,7 +58,6 @@ SETTLE_PATIENCE_S = 30.0
 LATE_WORLD_S = 60.0
 """World events that are shown later than this make a run worth a warning."""
 _TICK_S = 0.05
-_CLERK_REST_S = 0.2
 
 
 def run_processes(
@@ -80,6 +79,7 @@ def run_processes(
     and ProcessError when the system cannot be started or breaks in a way that no trouble explains.
     """
     began_s = time.monotonic()
+    folder = folder.resolve()  # processes have working folders of their own
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         run = _Run(scenario_name, scenario, seed, speed, stack)
@@ -88,17 +88,6 @@ def run_processes(
         record = run.account()
     record.elapsed_s = round(time.monotonic() - began_s, 1)
     return record
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """Something that the scenario has happen at one instant."""
-
-    at: datetime
-    event: ScenarioEvent | None = None
-    """Something in the store; or else"""
-    trouble: Stretch | None = None
-    begins: bool = True
 
 
 class _Run:
@@ -110,7 +99,7 @@ class _Run:
         self._opened_at, self._ended_at = opened_at_of(scenario), ended_at_of(scenario)
         self._open_spans = self._plan.open_spans(self._opened_at, self._ended_at)
         self._stretches = stretches_of(scenario, self._plan)
-        self._turns = _turns(scenario, self._stretches, self._ended_at)
+        self._turns = turns_of(scenario, self._stretches, self._ended_at)
         self._world = World(self._plan, self._opened_at, luck(seed, "world"))
         self._life = Life(self._plan, self._world, seed)
         self._truth = TruthLog(self._world)
@@ -119,7 +108,6 @@ class _Run:
         self._carried: Carried = carried(self._cameras, self._plan, wanted_speed=speed or scenario.speed, given=speed)
         self._speed = self._carried.speed
         self._notes: list[str] = [*self._carried.notes]
-        self._polls_late_s: list[float] = []
 
     # Setting up
 
@@ -202,21 +190,25 @@ class _Run:
         )
         self._mischief = Mischief(self._system, self._rigs, self._desk, self._speed, self._notes)
         self._cameras.begin(self._clock, self._life.presences)
-        clerk = _Clerk(self._bring_books, self._poll, poll_every_s=self._poll_every_s)
+        clerk = Clerk(self._bring_books, self._poll, poll_every_s=self._poll_every_s)
         self._stack.callback(clerk.stop)
         clerk.start()
         span = self._ended_at - self._opened_at
         while (now := self._clock.world_at(utc_now())) < self._ended_at:
             self._live_until(now)
             self._mischief.keep_running()
-            for failure in (clerk.failure, self._cameras.failure):
-                if failure is not None:
-                    raise failure
+            self._check(clerk)
             progress(now, (now - self._opened_at) / span)
             time.sleep(_TICK_S)
         self._live_until(self._ended_at - timedelta(microseconds=1))
         clerk.stop()
+        self._check(clerk)
         progress(self._ended_at, 1.0)
+
+    def _check(self, clerk: Clerk) -> None:
+        for failure in (clerk.failure, self._cameras.failure):
+            if failure is not None:
+                raise failure
 
     @property
     def _poll_every_s(self) -> float:
@@ -316,45 +308,3 @@ class _Run:
             self._notes.append(f"{warning}{words}")
         if self._watch.misses_count:
             self._notes.append(f"{self._watch.misses_count} samples are missing: the hub did not answer")
-
-
-class _Clerk:
-    """Brings the books and takes samples, in a thread of its own, so that a slow hub does not slow the world."""
-
-    def __init__(self, bring: Callable[[], None], poll: Callable[[], None], *, poll_every_s: float) -> None:
-        self._bring, self._poll, self._poll_every_s = bring, poll, poll_every_s
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
-        self.failure: Exception | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the step in hand; allowed twice."""
-        self._stopping.set()
-        self._thread.join(timeout=30)
-
-    def _run(self) -> None:
-        next_poll_s = time.monotonic()
-        try:
-            while not self._stopping.wait(_CLERK_REST_S):
-                self._bring()
-                if time.monotonic() >= next_poll_s:
-                    next_poll_s = max(next_poll_s + self._poll_every_s, time.monotonic())
-                    self._poll()
-        except Exception as error:  # noqa: BLE001 - the run's own thread raises it
-            self.failure = error
-
-
-def _turns(scenario: Scenario, stretches: list[Stretch], ended_at: datetime) -> list[_Turn]:
-    """By time; of one instant, what ends comes first, what breaks next, what happens in the store last."""
-    turns = [(at, 2, _Turn(at, event=event)) for at, event in world_events(scenario)]
-    for stretch in stretches:
-        is_blink = stretch.since_at == stretch.until_at
-        turns.append((stretch.since_at, 1, _Turn(stretch.since_at, trouble=stretch)))
-        if stretch.until_at < ended_at:
-            order = 1 if is_blink else 0
-            turns.append((stretch.until_at, order, _Turn(stretch.until_at, trouble=stretch, begins=False)))
-    return [turn for _, _, turn in sorted(turns, key=lambda one: one[:2])]
