@@ -63,6 +63,13 @@ def test_the_same_style_is_drawn_alike_to_the_last_pixel(shape: PackShape) -> No
         assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_harm_is_drawn_alike_to_the_last_pixel(kind: DamageKind) -> None:
+    first, again = drawn_afresh(a_style("bottle"), kind), drawn_afresh(a_style("bottle"), kind)
+    assert np.array_equal(first.front[0], again.front[0])
+    assert np.array_equal(first.outline_uv, again.outline_uv)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_another_maker_makes_another_pack(shape: PackShape) -> None:
     ours, theirs = look(a_style(shape)), look(a_style(shape, face_seed=912, brand_seed=77))
