@@ -2,9 +2,13 @@
 """A living store: one seed, one world, however time is cut and whatever a visitor does; another seed, another one."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -103,6 +107,92 @@ def test_a_world_that_lives_keeps_its_units() -> None:
         assert tally.opening + tally.received == tally.shelf + tally.back + tally.baskets + left
     places += [unit for units in THREE_DAYS.world.baskets().values() for unit in units]
     assert len({unit.unit_id for unit in places}) == len(places)
+
+
+NASTY: dict[str, dict[str, object]] = {
+    "shoppers": {"demand_factor": 3, "put_back_fraction": 0.3, "behind_fraction": 0.4, "takes_damaged_fraction": 0.5},
+    "losses": {"thefts_per_day": 40, "sweeps_per_week": 30, "breakages_per_day": 20, "damages_per_day": 40},
+    "till": {"misscan_fraction": 0.2, "key_error_fraction": 0.3},
+    "supply": {"short_fraction": 0.3, "wrong_sku_fraction": 0.3, "unbooked_fraction": 0.2, "late_fraction": 0.5},
+    "staff": {"wrong_zone_fraction": 0.4, "overfill_fraction": 0.5, "forgets_waste_fraction": 0.5, "night_fill": True},
+}
+every_order = st.one_of(
+    st.builds(
+        Wanted,
+        act=st.sampled_from(["sell", "steal", "break", "restock", "misplace", "damage", "face_up", "tidy", "waste"]),
+        target=st.sampled_from([zone.zone_id for _, zone in MARKET.zones()]),
+        units=st.integers(1, 40),
+        sku=st.sampled_from([zone.sku for _, zone in MARKET.zones()]),
+    ),
+    st.builds(
+        Wanted,
+        act=st.sampled_from(["deliver", "count"]),
+        target=st.sampled_from([zone.sku for _, zone in MARKET.zones()]),
+        units=st.integers(1, 40),
+        booked_units=st.none() | st.integers(0, 40),
+    ),
+)
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 1000), orders=st.lists(st.tuples(st.integers(0, 1439), every_order), max_size=25))
+def test_units_are_conserved_at_every_instant_of_a_nasty_day(seed: int, orders: list[tuple[int, Wanted]]) -> None:
+    plan = MARKET.with_habits(NASTY)
+    world = World(plan, OPENED_AT)
+    life = Life(plan, world, seed)
+    waiting = sorted(
+        ((OPENED_AT + timedelta(minutes=minute), order) for minute, order in orders), key=lambda one: one[0]
+    )
+    sums = {sku: world.tally(sku).opening for sku in world.skus}
+    while (next_at := life.next_at()) is not None and next_at <= OPENED_AT + DAY:
+        while waiting and waiting[0][0] < next_at:
+            life.do(waiting[0][1], waiting[0][0])
+            del waiting[0]
+        life.advance(next_at)
+        for sku, opening in sums.items():
+            tally = world.tally(sku)
+            left = tally.sold + tally.lost + tally.wasted
+            assert opening + tally.received == tally.shelf + tally.back + tally.baskets + left
+    ids = [unit.unit_id for _, zone in plan.zones() for unit in world.shelf(zone.zone_id).units()]
+    ids += [unit.unit_id for sku in world.skus for unit in world.back_units(sku)]
+    ids += [unit.unit_id for units in world.baskets().values() for unit in units]
+    assert len(set(ids)) == len(ids)
+    assert len(ids) == sum(
+        world.tally(sku).shelf + world.tally(sku).back + world.tally(sku).baskets for sku in world.skus
+    )
+
+
+PRINT_A_DAY = """
+import hashlib, sys
+from datetime import UTC, datetime, timedelta
+from simulator.store.life import Life
+from simulator.store.plan import STORES_FOLDER, load_store_plan
+from simulator.store.truth import TruthLog
+from simulator.store.world import World
+plan = load_store_plan(STORES_FOLDER / "minimarket.toml")
+world = World(plan, datetime(2026, 3, 2, 8, tzinfo=UTC))
+life, log = Life(plan, world, 5), TruthLog(world)
+log.take(life.advance(datetime(2026, 3, 3, 8, tzinfo=UTC)))
+sys.stdout.write(hashlib.sha256(repr((log.zone_truths, log.sku_truths, world.books)).encode()).hexdigest())
+"""
+
+
+def test_another_process_lives_through_the_same_day() -> None:
+    """Python shuffles its hashes from process to process; the world must not notice."""
+    root = Path(__file__).parents[2]
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", PRINT_A_DAY],
+            cwd=root,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for hash_seed in ("1", "2")
+    }
+    assert len(told) == 1
+    assert len(told.pop()) == 64
 
 
 def shoppers(lived: Lived) -> list[Presence]:
