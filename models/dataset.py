@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from models.pictures import Picture, cut, from_photograph, random_window, read_i
 from models.recipe import Recipe
 from models.samples import Sample, sample_at, write_sample
 from simulator.picture.random_scene import random_scene
-from simulator.picture.render import render_scene
+from simulator.picture.render import RenderedView, render_scene
 
 CANVASES_WH_PX = ((832, 468), (768, 576), (672, 672), (576, 768))
 """Scenes are drawn in the shapes of shop cameras and phones, about twice as large as the network sees them."""
@@ -27,26 +28,38 @@ VALIDATION_SPLIT = "val"
 PHOTOGRAPH_STREAM = 1
 VALIDATION_STREAM = 2
 
+Corners: TypeAlias = tuple[float, float, float, float]
+
 
 def render_picture(seed: tuple[int, int, int], recipe: Recipe) -> Picture:
     """One render with fresh luck, cut to the recipe's scale; the same seed gives the same picture."""
     rng = np.random.default_rng(seed)
     canvas_wh_px = CANVASES_WH_PX[int(rng.integers(len(CANVASES_WH_PX)))]
     view = render_scene(random_scene(rng, canvas_wh_px), rng)
-    boxes: dict[DetectorLabel, list[tuple[float, float, float, float]]] = {label: [] for label in recipe.labels}
-    hidden: dict[DetectorLabel, list[tuple[float, float, float, float]]] = {label: [] for label in recipe.labels}
-    for box in view.boxes:
-        label = DetectorLabel(box.label)
-        if label in boxes:
-            # A pack behind an empty front is no facing, yet it looks like one that was pushed back: neither is taught.
-            unclear = box.depth_index > 0 or box.visible_fraction < HIDDEN_FRACTION
-            (hidden if unclear else boxes)[label].append(box.xyxy_px)
+    boxes, hidden = boxes_by_label(view, recipe.labels)
     whole = Picture(
         np.asarray(view.image_bgr, dtype=np.uint8),
         {label: as_boxes(rows) for label, rows in boxes.items()},
         {label: as_boxes(rows) for label, rows in hidden.items()},
     )
     return vary_scale(rng, whole, recipe)
+
+
+def boxes_by_label(
+    view: RenderedView, labels: tuple[DetectorLabel, ...]
+) -> tuple[dict[DetectorLabel, list[Corners]], dict[DetectorLabel, list[Corners]]]:
+    """What a render teaches, and what it leaves open: corners in pixels for each of `labels`.
+
+    A pack behind an empty front is no facing, yet it looks like one that was pushed back: neither is taught.
+    """
+    taught: dict[DetectorLabel, list[Corners]] = {label: [] for label in labels}
+    ignored: dict[DetectorLabel, list[Corners]] = {label: [] for label in labels}
+    for box in view.boxes:
+        label = DetectorLabel(box.label)
+        if label in taught:
+            unclear = box.depth_index > 0 or box.visible_fraction < HIDDEN_FRACTION
+            (ignored if unclear else taught)[label].append(box.xyxy_px)
+    return taught, ignored
 
 
 def vary_scale(rng: np.random.Generator, picture: Picture, recipe: Recipe) -> Picture:

@@ -12,6 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from simulator.errors import SimulatorError
+from simulator.picture.speed import measure_render_speed
 from simulator.rig.durability import DurabilityOutcome, run_durability
 
 app = typer.Typer(no_args_is_help=True, help="Measure and torture the system.")
@@ -57,6 +58,40 @@ def durability(
         Console().print(_table(outcome))
     if not outcome.exactly_once:
         raise typer.Exit(1)
+
+
+@app.command()
+def render(
+    *,
+    count: Annotated[
+        int, typer.Option(min=1, help="Random bays of each kind: cold, warm, and with timed warps.")
+    ] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses the bays.")] = 0,
+    width: Annotated[int, typer.Option(min=64, help="Pixels.")] = 640,
+    height: Annotated[int, typer.Option(min=64, help="Pixels.")] = 480,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """State how many bays a core draws a second, and what one sale or one passer-by costs, beside the floor."""
+    with Progress(console=Console(stderr=True)) as bars:
+        task = bars.add_task("bays", total=3 * count)
+        speed = measure_render_speed(
+            count=count, seed=seed, wh_px=(width, height), progress=lambda done: bars.advance(task, done)
+        )
+    if as_json:
+        typer.echo(json.dumps(speed.to_dict()))
+        return
+    table = Table("what", "figure", title=f"Drawing bays of {width} x {height}, processor time of one core")
+    for what, figure in (
+        ("random bays a second, artwork drawn for the first time", speed.cold_fps),
+        ("random bays a second, artwork cached", speed.warm_fps),
+        ("one such bay, ms", speed.warm_ms),
+        (f"  of which bare warps ({speed.warps_per_bay:.0f} of them), ms", speed.warp_floor_ms),
+        ("one bay again after a sale, ms", speed.sale_ms),
+        ("one bay again with a passer-by, ms", speed.passer_by_ms),
+        ("encoding the picture as JPEG, ms", speed.jpeg_floor_ms),
+    ):
+        table.add_row(what, str(figure))
+    Console().print(table)
 
 
 def _table(outcome: DurabilityOutcome) -> Table:

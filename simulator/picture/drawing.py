@@ -23,7 +23,7 @@ from simulator.picture.packs import PackArt, pack_look
 from simulator.picture.painter import Painter
 from simulator.picture.projection import project
 from simulator.picture.scene import SOLID_SHAPES, Divider, Door, PlacedPack, Plate, Prop, Scene
-from simulator.picture.shadows import board_shadow, row_light
+from simulator.picture.shadows import board_shadow, row_glow, row_shade
 from simulator.picture.standing import Standing
 from simulator.picture.surroundings import draw_surround
 from simulator.picture.tags import tag_texture
@@ -68,6 +68,7 @@ class Drawing:
         self.eye = self.painter.eye
         self.packs = tuple(as_it_lies(pack) for pack in scene.packs)
         self.standing = Standing(scene.view, self.packs, scene.light)
+        self._looks: dict[tuple[int, int, str, int], tuple[PackArt, Array | None]] = {}
         self._place = {id(pack): index for index, pack in enumerate(self.packs)}
 
     def gain_at(self, z_mm: float) -> float:
@@ -93,7 +94,7 @@ class Drawing:
             corners = standing.fronts.corners_px[index]
             self.claim(Claim("product", corners, 0, pack.depth_index, pack.ref_id, defect))
             return
-        art, colours = pack_look(pack)
+        art, colours = self._look(pack)
         gain, paint = standing.gains[index], self.painter.paint_quad
         if pack.style.shape in SOLID_SHAPES:
             if standing.sideways[index] and standing.sides.whole[index]:
@@ -114,6 +115,12 @@ class Drawing:
             deep = np.array([0.0, 0.0, part * pack.style.depth_mm])
             corner = corner + across * (1 - part) / 2 - deep / 2
             self.painter.paint(art.top, corner, across * part, deep, gain, owner=None, colours=colours)
+
+    def _look(self, pack: PlacedPack) -> tuple[PackArt, Array | None]:
+        key = (id(pack.style), pack.variant, pack.damage, pack.damage_seed)
+        if key not in self._looks:
+            self._looks[key] = pack_look(pack)
+        return self._looks[key]
 
     def _spill(self, art: PackArt, pack: PlacedPack) -> None:
         """What has leaked from a pack lies on the board around its foot."""
@@ -165,15 +172,16 @@ class Drawing:
         see_through = None if row.board in ("glass", "wire") else 0
         if self.eye[1] > row.y_mm:
             corner = np.array([0.0, row.y_mm, -row.depth_mm])
-            self.painter.paint(top, corner, across, out, 1.0, owner=see_through)
+            self.painter.paint(top, corner, across, out, 1.0, owner=see_through, soft=see_through == 0)
             if see_through == 0:
                 on_it = [pack for pack in self.packs if pack.row == index]
                 shadow = board_shadow(bay, row, on_it, self.scene.light.contact)
                 if shadow is not None:
-                    self.painter.paint((shadow,), corner, across, out, 1.0, owner=None)
+                    self.painter.shade(shadow, corner, across, out)
         elif self.eye[1] < row.y_mm - row.thickness_mm:
             corner = np.array([0.0, row.y_mm - row.thickness_mm, -row.depth_mm])
-            self.painter.paint(under if see_through == 0 else top, corner, across, out, 0.9, owner=see_through)
+            levels = under if see_through == 0 else top
+            self.painter.paint(levels, corner, across, out, 0.9, owner=see_through, soft=see_through == 0)
 
     def rail(self, index: int) -> None:
         """What hangs at a row's front: the edge of the board with its price rail, and a fence above it."""
@@ -197,15 +205,14 @@ class Drawing:
         gain = max(0.42, self.gain_at(-bay.depth_mm))
         for i in range(tile):
             start = corner + np.array([i * width, 0.0, 0.0])
-            self.painter.paint(
-                levels, start, np.array([width + 1, 0.0, 0.0]), np.array([0.0, -bay.height_mm, 0.0]), gain
-            )
+            down = np.array([0.0, -bay.height_mm, 0.0])
+            self.painter.paint(levels, start, np.array([width + 1, 0.0, 0.0]), down, gain, soft=True)
         if bay.sides:
             texture = (with_alpha(np.full((32, 32, 3), bay.side_bgr, np.uint8)),)
             down, out = np.array([0.0, -bay.height_mm, 0.0]), np.array([0.0, 0.0, bay.depth_mm])
             for x_mm in (0.0, bay.width_mm):
                 if (x_mm == 0.0) == (self.eye[0] > x_mm) or 0 < self.eye[0] < bay.width_mm:
-                    self.painter.paint(texture, corner + np.array([x_mm, 0.0, 0.0]), out, down, 0.55)
+                    self.painter.paint(texture, corner + np.array([x_mm, 0.0, 0.0]), out, down, 0.55, soft=True)
 
     def contents(self, index: int) -> None:
         """Everything that stands in a row, far columns first, deep things first."""
@@ -232,13 +239,16 @@ class Drawing:
 
     def row_light(self, index: int) -> None:
         """The board above keeps light from the upper part of a row, or gives it."""
-        light = self.scene.light
-        if light.row_shadow <= 0 and light.edge_light <= 0:
-            return
-        bay, row = self.scene.bay, self.scene.bay.rows[index]
-        corner = np.array([0.0, row.y_mm + row.clearance_mm, 0.0])
+        light, row = self.scene.light, self.scene.bay.rows[index]
+        corner, across = (
+            np.array([0.0, row.y_mm + row.clearance_mm, 0.0]),
+            np.array([self.scene.bay.width_mm, 0.0, 0.0]),
+        )
         down = np.array([0.0, -row.clearance_mm, 0.0])
-        self.painter.paint(row_light(light), corner, np.array([bay.width_mm, 0.0, 0.0]), down, 1.0, owner=None)
+        if light.row_shadow > 0:
+            self.painter.shade(row_shade(light), corner, across, down)
+        if light.edge_light > 0:
+            self.painter.paint(row_glow(light), corner, across, down, 1.0, owner=None, soft=True)
 
     def tags(self) -> None:
         """Every price tag, over the rails."""

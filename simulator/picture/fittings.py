@@ -95,7 +95,7 @@ def _crate(rng: Generator, colour: Colour) -> tuple[Picture, Picture]:
     return face, mask
 
 
-@lru_cache(maxsize=160)
+@lru_cache(maxsize=600)
 def plate_texture(look: str, colour: Colour, opacity: float, seed: int) -> tuple[Picture, ...]:
     """Upright plates in a row: pusher paddles, tray and crate fronts, hook ends."""
     rng = np.random.default_rng((seed, 6))

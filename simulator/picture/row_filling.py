@@ -10,7 +10,6 @@ from numpy.random import Generator
 
 from simulator.picture.damage import random_damage
 from simulator.picture.packs import random_style, sister_style
-from simulator.picture.printing import hsv
 from simulator.picture.scene import Bay, Divider, Gap, GapKind, PackStyle, PlacedPack, Plate, PlateLook, merge_gaps
 from simulator.picture.store_styles import StoreStyle
 
@@ -40,6 +39,8 @@ class RowFill:
 _SISTER_SHARE = 0.4
 _DAMAGED_SHARE = 0.025
 _TOPPLED_SHARE = 0.006
+_CARDBOARDS = ((120, 165, 200), (95, 140, 178), (150, 190, 215), (215, 222, 226))
+_PUSHERS = ((26, 26, 26), (76, 76, 76), (216, 217, 217), (242, 242, 242))
 _LEANING = ("box", "blister", "produce")
 _CRATES = ((60, 130, 40), (150, 80, 30), (40, 40, 45), (60, 60, 170), (120, 160, 190))
 
@@ -57,9 +58,9 @@ class _Filler:
         self.inset = float(rng.choice([3.0, 12.0, 30.0]))
         self.empty_left = 0
         self.last: PackStyle | None = None
-        self.cardboard = hsv(rng.uniform(0.07, 0.11), rng.uniform(0.2, 0.6), rng.uniform(0.4, 0.85))
+        self.cardboard = _CARDBOARDS[int(rng.integers(len(_CARDBOARDS)))]
         self.crate_bgr = _CRATES[int(rng.integers(len(_CRATES)))]
-        self.pusher_bgr = hsv(rng.random(), rng.choice([0.0, 0.03]), rng.choice([0.1, 0.3, 0.85, 0.95]))
+        self.pusher_bgr = _PUSHERS[int(rng.integers(len(_PUSHERS)))]
 
     def sku(self) -> PackStyle:
         if self.last is not None and self.rng.random() < _SISTER_SHARE and not self.store.layout:

@@ -18,7 +18,7 @@ _REACH_MM = 26.0
 
 
 def board_shadow(bay: Bay, row: ShelfRow, packs: Sequence[PlacedPack], strength: float) -> Picture | None:
-    """Shadow texture BGRA of a row's board, row 0 at the back: dark under and around what stands on it."""
+    """What is left of the light on a row's board, (h, w) uint8, row 0 at the back: less under what stands on it."""
     if strength <= 0 or row.board == "none":
         return None
     width, depth = max(8, int(bay.width_mm / _MM_PER_PX)), max(8, int(row.depth_mm / _MM_PER_PX))
@@ -34,35 +34,33 @@ def board_shadow(bay: Bay, row: ShelfRow, packs: Sequence[PlacedPack], strength:
     if not alpha.any():
         return None
     soft = cv2.GaussianBlur(alpha, (0, 0), _REACH_MM / _MM_PER_PX)
-    texture = np.zeros((depth, width, 4), np.uint8)
-    texture[..., 3] = cv2.convertScaleAbs(soft, alpha=strength)
-    return texture
+    return cv2.bitwise_not(cv2.convertScaleAbs(soft, alpha=strength))
 
 
-@lru_cache(maxsize=256)
-def _row_light(shadow: int, glow: int, tint: tuple[int, int, int]) -> tuple[Picture, ...]:
+@lru_cache(maxsize=128)
+def _ramp(strength_percent: int) -> Picture:
     down = np.linspace(0, 1, 48, dtype=np.float32)
+    dark = (1 - down) ** 1.3 + np.clip(down - 0.93, 0, 1) * 3
+    keep = 255 * (1 - np.clip(dark * strength_percent / 100, 0, 1))
+    return np.repeat(keep[:, None], 4, axis=1).astype(np.uint8)
+
+
+def row_shade(light: Light) -> Picture:
+    """What the board above leaves of the light in a row's opening (h, w) uint8, row 0 at the top: 255 is all."""
+    strength = light.row_shadow * (1 - 0.8 * min(1.0, light.edge_light))
+    return _ramp(round(100 * min(1.0, strength)))
+
+
+@lru_cache(maxsize=64)
+def _glow(percent: int, tint: tuple[int, int, int]) -> tuple[Picture, ...]:
+    down = np.linspace(0, 1, 48, dtype=np.float32)
+    lit = (0.5 * np.exp(-down / 0.16) + 0.22 * np.exp(-down / 0.6)) * 1.2 * percent
     texture = np.zeros((48, 4, 4), np.uint8)
-    texture[..., 3] = ((1 - down) ** 1.3 * shadow + np.clip(down - 0.93, 0, 1) * 3 * shadow)[:, None].clip(0, 255)
-    lit = np.exp(-down / 0.16) * glow * 0.5 + np.exp(-down / 0.6) * glow * 0.22
     texture[..., :3] = (lit[:, None, None] * np.array(tint, np.float32) / 255).clip(0, 255)
     return (texture,)
 
 
-def row_light(light: Light) -> tuple[Picture, ...]:
-    """What the board above a row does to the light in its opening: a shadow from above, or the glow of a strip light.
-
-    Glow is colour without alpha, which the painter adds.
-    """
+def row_glow(light: Light) -> tuple[Picture, ...]:
+    """The light of a strip under the board above, as colour without alpha, which the painter adds."""
     blue, green, red = (min(255, round(235 * part)) for part in light.colour_bgr)
-    shadow = light.row_shadow * (1 - 0.8 * min(1.0, light.edge_light))
-    return _row_light(round(min(1.0, shadow) * 255), round(min(1.0, light.edge_light) * 120), (blue, green, red))
-
-
-@lru_cache(maxsize=8)
-def cast_on_neighbour() -> tuple[Picture, ...]:
-    """A pack that stands further forward throws this on the one beside it: dark at the left, gone at the right."""
-    fade = np.exp(-np.linspace(0, 3.2, 24, dtype=np.float32)) * 150
-    texture = np.zeros((4, 24, 4), np.uint8)
-    texture[..., 3] = fade[None]
-    return (texture,)
+    return _glow(round(100 * min(1.0, light.edge_light)), (blue, green, red))

@@ -20,6 +20,8 @@ IGNORE_BELOW_FRACTION = 0.25
 _TOO_DARK = 11.0
 _WHOLE_FRACTION = 0.97
 _SLACK_FRACTION = 0.06
+_LEAST_SLIVER_PX = 3
+"""Of what shows less, the whole outline is told: a sliver says nothing of where a thing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def _visible_part(owner: Array, index: int, outline_px: Array) -> Array:
         return outline_px
     mine = np.equal(owner[y0:y1, x0:x1], index).view(np.uint8)
     seen_x, seen_y, seen_w, seen_h = cv2.boundingRect(mine)
-    if seen_w == 0:
+    if seen_w < _LEAST_SLIVER_PX or seen_h < _LEAST_SLIVER_PX:
         return outline_px
     seen = (x0 + seen_x, y0 + seen_y, x0 + seen_x + seen_w, y0 + seen_y + seen_h)
     slack_x = max(_SLACK_FRACTION * (right - left), 2.0)
@@ -149,21 +151,25 @@ def claimed_boxes(outlook: Outlook, occluded: Array | None) -> list[TrueBox]:
 def gap_boxes(outlook: Outlook, occluded: Array | None, picture: Array) -> list[TrueBox]:
     """Gaps have no paint of their own: their share is what no front pack or tag covers, none where it is too dark."""
     in_front = np.array([False, *(claim.depth_index == 0 for claim in outlook.claims)])
-    boxes = []
+    marked = []
     for gap in outlook.drawing.scene.gaps:
         corner = np.array([gap.x0_mm, gap.y1_mm, gap.z_mm])
         across, down = np.array([gap.x1_mm - gap.x0_mm, 0.0, 0.0]), np.array([0.0, gap.y0_mm - gap.y1_mm, 0.0])
         outline = outlook.drawing.painter.corners_px(corner, across, down)
-        if outline is None:
-            continue
-        whole = outlook.whole_bounds([outline])
-        x0, y0, x1, y1 = outlook.cut(whole)[0].tolist()
+        if outline is not None:
+            marked.append((gap, outline))
+    if not marked:
+        return []
+    boxes = []
+    whole_bounds = outlook.whole_bounds([outline for _, outline in marked])
+    for (gap, outline), whole, cut in zip(marked, whole_bounds, outlook.cut(whole_bounds), strict=True):
+        x0, y0, x1, y1 = cut.tolist()
         low, high = np.floor(outline.min(axis=0)).astype(int), np.ceil(outline.max(axis=0)).astype(int)
         part = np.s_[max(0, low[1]) : max(0, high[1]), max(0, low[0]) : max(0, high[0])]
         window = outlook.owner[part]
         if x1 - x0 <= 1 or y1 - y0 <= 1 or window.size == 0:
             continue
-        framed = (x1 - x0) * (y1 - y0) / max(float(np.prod(whole[0, 2:] - whole[0, :2])), 1e-6)
+        framed = (x1 - x0) * (y1 - y0) / max(float(np.prod(whole[2:] - whole[:2])), 1e-6)
         free = ~in_front[window]
         away = 0.0
         if occluded is not None:
