@@ -3,6 +3,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,10 @@ import numpy as np
 import pytest
 
 from simulator.cameras.bay_view import calibration_of, scene_of
-from simulator.cameras.shelf_camera import CameraFault, CameraServer, ShelfCamera
+from simulator.cameras.camera_server import CameraServer
+from simulator.cameras.faults import CameraFault
+from simulator.cameras.rtsp import missing_programs
+from simulator.cameras.shelf_camera import ShelfCamera
 from simulator.demo import HUB_OPTIONS
 from simulator.picture.scene import Bay, Scene
 from simulator.rig.system import CameraPlan, TrueSystem
@@ -47,8 +51,8 @@ class Watched:
         return [alert for alert in self.system.read("alerts") if alert["kind"] in STOCK_KINDS]
 
 
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+@contextmanager
+def watching(folder: Path, address: Callable[[CameraServer], str]) -> Iterator[Watched]:
     world = World(PLAN, datetime.now(UTC), np.random.default_rng(1))
     scene = scene_of(BAY, world)
     camera = ShelfCamera(BAY.camera_id, scene, seed=1)
@@ -57,14 +61,27 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         for row in BAY.rows
         for zone in row.zones
     )
-    folder: Path = tmp_path_factory.mktemp("watched")
     with CameraServer({BAY.camera_id: camera}) as server, TrueSystem(folder, hub_options=HUB_OPTIONS) as system:
         system.start_hub()
         system.bring_in([calibration_of(BAY)], books)
-        options = {"frozen_after_s": 2.0, "stall_timeout_s": 3.0}
-        plan = CameraPlan(BAY.camera_id, server.snapshot_url(BAY.camera_id), calibration_of(BAY), options)
+        options = {"frozen_after_s": 2.0, "stall_timeout_s": 6.0}
+        plan = CameraPlan(BAY.camera_id, address(server), calibration_of(BAY), options)
         system.add_node("node-watch", [plan], look_interval_s=0.3, report_interval_s=1.0)
         yield Watched(system, camera, scene)
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    with watching(tmp_path_factory.mktemp("watched"), lambda server: server.snapshot_url(BAY.camera_id)) as over_http:
+        yield over_http
+
+
+@pytest.fixture(scope="module")
+def watched_over_rtsp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    if reason := missing_programs():
+        pytest.skip(reason)
+    with watching(tmp_path_factory.mktemp("rtsp"), lambda server: server.rtsp_url(BAY.camera_id)) as over_rtsp:
+        yield over_rtsp
 
 
 def emptied_room(scene: Scene) -> Scene:
@@ -73,11 +90,26 @@ def emptied_room(scene: Scene) -> Scene:
     return replace(scene, bay=bare, packs=(), gaps=(), tags=(), dividers=(), plates=())
 
 
+BLINDING = [fault for fault in CameraFault if fault not in {CameraFault.CLOCK_WRONG, CameraFault.HALF_FRAMES}]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("trouble", [*CameraFault, "empty scene"])
+@pytest.mark.parametrize("trouble", [*BLINDING, "empty scene"])
 def test_a_camera_in_trouble_opens_a_camera_alert_and_no_stock_alert(
     watched: Watched, trouble: CameraFault | str
 ) -> None:
+    live_through(watched, trouble)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trouble", [CameraFault.LOST, CameraFault.FROZEN])
+def test_so_it_does_over_rtsp(watched_over_rtsp: Watched, trouble: CameraFault) -> None:
+    live_through(watched_over_rtsp, trouble)
+
+
+def live_through(watched: Watched, trouble: CameraFault | str) -> None:
+    """The trouble is noticed as the camera's, and nothing else is said; then it ends, and so does its alert."""
+
     def all_seen() -> bool:
         zones = [zone for shelf in watched.system.read("shelves")["shelves"] for zone in shelf["zones"]]
         return bool(zones) and all(zone["state"] == "seen" for zone in zones)
@@ -88,7 +120,7 @@ def test_a_camera_in_trouble_opens_a_camera_alert_and_no_stock_alert(
     watched.wait(all_seen, "every zone is seen before the trouble")
     watched.wait(lambda: not watched.open_alerts(), "no alert is open before the trouble")
     if isinstance(trouble, CameraFault):
-        watched.camera.set_fault(trouble)
+        watched.camera.set_fault(trouble, degrees=8.0)
     else:
         watched.camera.show(emptied_room(watched.scene))
     watched.wait(view_lost, f"a camera alert for {trouble}")
@@ -96,7 +128,17 @@ def test_a_camera_in_trouble_opens_a_camera_alert_and_no_stock_alert(
     assert {zone["state"] for zone in zones} == {"unknown"}
     time.sleep(6)  # longer than any stock alert needs to open
     assert [a["kind"] for a in watched.open_alerts()] == ["view_lost"]
-    watched.camera.set_fault(None)
+    watched.camera.mend()
     watched.camera.show(watched.scene)
     watched.wait(lambda: not view_lost(), "the camera alert closes by itself")
+    assert watched.stock_alerts_ever() == []
+
+
+@pytest.mark.slow
+def test_half_frames_open_no_stock_alert(watched: Watched) -> None:
+    watched.wait(lambda: not watched.open_alerts(), "no alert is open before the trouble")
+    watched.camera.set_fault(CameraFault.HALF_FRAMES)
+    time.sleep(15)  # longer than any stock alert needs to open
+    watched.camera.mend()
+    watched.wait(lambda: not watched.open_alerts(), "what was opened closes by itself")
     assert watched.stock_alerts_ever() == []
