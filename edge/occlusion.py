@@ -23,12 +23,10 @@ BAND_MM = 60.0
 HIDDEN_CORRELATION = 0.5
 """A landmark that correlates less where it should be is out of sight."""
 
-RUN_MM = 130.0
-"""A rail that is out of sight over so much hides what stands on it: a head is 150 mm wide, a back 300 and more. A tag
-that was changed is 60 to 100 mm wide."""
-
-RUN_FRACTION = 0.75
-"""Share of the landmarks of such a piece of rail that must be out of sight."""
+HIDDEN_RUNS = ((150.0, 0.85), (250.0, 0.7))
+"""Lengths in millimetres of a piece of rail, and the share of its landmarks that must be out of sight for it to count
+as hidden. A head is 150 mm wide, a back 300 and more; a tag that was changed touches landmarks over 120 mm. The longer
+piece is for clothes on which some landmarks seem to be found."""
 
 STANDING_MM = 50.0
 """So far above or below the zone's lower edge may a box of goods end that stands on it. What a shopper carries, or what
@@ -36,6 +34,7 @@ a detector takes for goods on a coat, seldom ends there. Gaps prove nothing: a d
 
 _LEAST_RUN_COUNT = 3
 _WINDOWS_COUNT = 9
+_BESIDE_MM = 35.0
 
 
 Spans: TypeAlias = NDArray[np.float64]
@@ -70,7 +69,9 @@ def hidden_fraction(zone: Zone, sighting: Sighting, spans_mm: Spans = NO_SPANS) 
     middles_mm = left_mm + (np.arange(-1, count + 1) + 0.5) * (right_mm - left_mm) / count
     x_mm, y_mm = sighting.spots_mm.T
     below = (y_mm <= low_mm + BAND_MM / 4) & (y_mm >= low_mm - BAND_MM)
-    hidden = _in_a_hidden_run(middles_mm, x_mm[below], sighting.is_hidden[below])
+    hidden = np.zeros(len(middles_mm), dtype=bool)
+    for run_mm, least_fraction in HIDDEN_RUNS:
+        hidden |= _in_a_hidden_run(middles_mm, x_mm[below], sighting.is_hidden[below], run_mm, least_fraction)
     hidden &= ~((middles_mm[:, None] >= spans_mm[:, 0]) & (middles_mm[:, None] <= spans_mm[:, 1])).any(axis=1)
     return float((hidden[:-2] | hidden[1:-1] | hidden[2:]).mean())
 
@@ -100,17 +101,21 @@ def _unless_hidden(reading: ZoneReading, sighting: Sighting, feet_mm: NDArray[np
 
 
 def _in_a_hidden_run(
-    middles_mm: NDArray[np.float64], x_mm: NDArray[np.float64], hidden: NDArray[np.bool_]
+    middles_mm: NDArray[np.float64],
+    x_mm: NDArray[np.float64],
+    hidden: NDArray[np.bool_],
+    run_mm: float,
+    least_fraction: float,
 ) -> NDArray[np.bool_]:
-    """Which places along a rail lie in a piece of it, `RUN_MM` long, that is out of sight; bool (places,).
+    """Which places along a rail lie in a piece of it, `run_mm` long, that is out of sight; bool (places,).
 
     `x_mm` and `hidden` (landmarks,) are those of the rail.
     """
-    starts_mm = middles_mm[:, None] - RUN_MM * np.linspace(0.05, 0.95, _WINDOWS_COUNT)
-    inside = (x_mm >= starts_mm[..., None]) & (x_mm <= starts_mm[..., None] + RUN_MM)
+    starts_mm = middles_mm[:, None] - run_mm * np.linspace(0.05, 0.95, _WINDOWS_COUNT)
+    inside = (x_mm >= starts_mm[..., None]) & (x_mm <= starts_mm[..., None] + run_mm)
     asked, lost = inside.sum(axis=2), (inside & hidden).sum(axis=2)
-    runs = (asked >= _LEAST_RUN_COUNT) & (lost >= RUN_FRACTION * asked)
+    runs = (asked >= _LEAST_RUN_COUNT) & (lost >= least_fraction * asked)
     # The place itself must be hidden: a run may begin beside it.
-    beside = np.abs(x_mm - middles_mm[:, None]) <= RUN_MM / 4
+    beside = np.abs(x_mm - middles_mm[:, None]) <= _BESIDE_MM
     here = (beside & hidden).sum(axis=1) * 2 >= np.maximum(beside.sum(axis=1), 1)
     return np.asarray(runs.any(axis=1) & here)

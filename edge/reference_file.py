@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Keeps a camera's reference view in the node's state folder, about 150 kB, so that a bump during a restart is seen."""
 
+import io
 import os
-import zipfile
 from datetime import datetime
 from pathlib import Path
 
@@ -23,7 +23,13 @@ class ReferenceFile:
     def load(self, calibration_id: str) -> Reference | None:
         """The reference kept for a calibration; None when there is none, or none that can be read."""
         try:
-            with np.load(self._file, allow_pickle=False) as kept:
+            content = self._file.read_bytes()
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                self._complain(error)
+            return None
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as kept:
                 if str(kept["calibration_id"]) != calibration_id:
                     return None
                 reference = Reference(
@@ -33,13 +39,14 @@ class ReferenceFile:
                     np.asarray(kept["ground"], np.uint8),
                     np.asarray(kept["from_anchor"], np.float64),
                 )
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            log.warning("a reference view cannot be read; a new one is taken", file=str(self._file), reason=str(error))
+        except Exception as error:  # noqa: BLE001 - a damaged archive makes NumPy and zipfile raise nearly anything
+            self._complain(error)
             return None
         shapes_agree = reference.grey.ndim == 2 and reference.ground.shape == reference.grey.shape  # noqa: PLR2004
         return reference if shapes_agree and reference.from_anchor.shape == (3, 3) else None
+
+    def _complain(self, error: Exception) -> None:
+        log.warning("a reference view cannot be read; a new one is taken", file=str(self._file), reason=str(error))
 
     def keep(self, reference: Reference) -> None:
         """Replace the file. A full disk costs the reference, not the node: the old one stays."""
