@@ -106,7 +106,6 @@ class _Run:
                 folder=folder / node_id,
                 seed=seed,
                 every_look=every_look,
-                moved_tolerance_fraction=None if sight is Sight.DETECTOR else 0.0,
             )
             self._broker.add(InProcessNode(node_plan, self._agenda, self._broker))
         self._record = RunRecord(

@@ -65,8 +65,6 @@ class NodePlan:
     folder: Path
     seed: int
     every_look: bool
-    moved_tolerance_fraction: float | None
-    """As `CameraConfig.moved_tolerance`."""
 
 
 class InProcessNode:
@@ -205,7 +203,7 @@ class InProcessNode:
             is_live=True,
             frozen_after_s=camera.frozen_after_s,
             frozen_tolerance_grey=camera.frozen_tolerance,
-            moved_tolerance_fraction=self._plan.moved_tolerance_fraction,
+            moved_tolerance_fraction=camera.moved_tolerance,
             references=ReferenceFile(self._plan.folder, camera.camera_id),
         )
         return CameraSeat(
