@@ -15,7 +15,6 @@ from typing import Final
 import cv2
 import numpy as np
 
-from simulator.picture.assortment import pack_style_for, random_style, sister_style
 from simulator.picture.bodies import Body, Job
 from simulator.picture.bottles import make_bottle, make_jar, make_jug
 from simulator.picture.cards import make_box, make_brick, make_carton, side_of, top_of
@@ -29,8 +28,6 @@ from simulator.picture.scene import ROUND_SHAPES, SOLID_SHAPES, DamageKind, Pack
 from simulator.picture.softs import make_bag, make_pouch
 from simulator.picture.walls import lid_of
 from simulator.picture.wrecks import HARMS, puddle
-
-__all__ = ["PackArt", "pack_art", "pack_look", "pack_style_for", "random_style", "sister_style", "tint_matrix"]
 
 LONG_SIDE_PX: Final = 208
 _CRUMPLES: Final = 2

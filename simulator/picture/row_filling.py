@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.random import Generator
 
+from simulator.picture.assortment import random_style, sister_style
 from simulator.picture.damage import random_damage
-from simulator.picture.packs import random_style, sister_style
 from simulator.picture.scene import Bay, Divider, Gap, GapKind, PackStyle, PlacedPack, Plate, PlateLook, merge_gaps
 from simulator.picture.store_styles import StoreStyle
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.picture import painter
-from simulator.picture.packs import pack_style_for
+from simulator.picture.assortment import pack_style_for
 from simulator.picture.random_scene import random_scene
 from simulator.picture.render import finish, render_scene, render_still
 from simulator.picture.scene import (

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from simulator.picture.packs import pack_style_for
+from simulator.picture.assortment import pack_style_for
 from simulator.picture.projection import distort, project
 from simulator.picture.random_scene import random_scene
 from simulator.picture.render import RenderedView, TrueBox, render_scene
