@@ -73,6 +73,18 @@ class StorePlan(_Part):
             raise ValueError(f"nothing in the store is called {', '.join(sorted(unknown))}")
         return self
 
+    @model_validator(mode="after")
+    def _one_sku_one_pack(self) -> Self:
+        looks: dict[str, tuple[object, ...]] = {}
+        for _, zone in self.zones():
+            look = (zone.name, zone.shape, zone.wh_mm, zone.depth_mm)
+            if looks.setdefault(zone.sku, look) != look:
+                raise ValueError(f"zone {zone.zone_id}: {zone.sku} has another name, shape or size in another zone")
+        selves = [demand.sku for demand in self.demand if demand.twin == demand.sku]
+        if selves:
+            raise ValueError(f"twin: {', '.join(selves)} cannot be taken for itself")
+        return self
+
     def zones(self) -> list[tuple[BayPlan, ZonePlan]]:
         """All zones with their bays, bay by bay from the bottom up."""
         return [(bay, zone) for bay in self.bays for row in bay.rows for zone in row.zones]

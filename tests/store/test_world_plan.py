@@ -35,6 +35,8 @@ def test_every_shipped_store_can_be_read(store: str) -> None:
         ('zone_id = "cola", sku', 'zone_id = "water", sku', "as a whole: .*zone_id given twice: water"),
         ('sku = "TEA-050"\nback', 'sku = "TEA-51"\nback', "nothing in the store is called TEA-51"),
         ('twin = "LEMON-330"', 'twin = "LIMES"', "nothing in the store is called LIMES"),
+        ('"LEMON-330"', '"COLA-330"', "as a whole: .*stock.sku given twice: COLA-330"),
+        ('twin = "LEMON-330"', 'twin = "COLA-330"', "COLA-330 cannot be taken for itself"),
         ("per_day = 20", "per_day = -1", r"demand.2.per_day: .*greater than or equal to 0"),
         ('pattern = "weekend"', 'pattern = "sometimes"', r"demand.4.pattern: .*'even', 'morning'"),
         ("closes_at = 21:00:00", "closes_at = 06:00:00", r"opening_hours.0: .*must lie behind"),
@@ -63,10 +65,14 @@ def test_a_wrong_habit_or_assortment_is_named(tmp_path: Path, store: str, before
         load_store_plan(changed(tmp_path, store, before, after))
 
 
-def test_the_store_file_of_the_documentation_can_be_read(tmp_path: Path) -> None:
+def documented_store() -> str:
     page = (Path(__file__).parents[2] / "docs" / "virtual-store.md").read_text()
+    return page.split("```toml\n")[1].split("```")[0]
+
+
+def test_the_store_file_of_the_documentation_can_be_read(tmp_path: Path) -> None:
     path = tmp_path / "kiosk.toml"
-    path.write_text(page.split("```toml\n")[1].split("```")[0])
+    path.write_text(documented_store())
     plan = load_store_plan(path)
     assert plan.bays[0].rows[0].pusher
     assert plan.habits.staff.round_every_min == 90
@@ -77,6 +83,18 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(StorePlanError) as refused:
         load_store_plan(path)
     assert len(str(refused.value).splitlines()) == 12
+
+
+def test_a_product_has_one_size_wherever_it_stands(tmp_path: Path) -> None:
+    lemonade = next(line for line in documented_store().splitlines() if '"lemonade"' in line)
+    again = lemonade.replace('"lemonade"', '"lemonade-2"')
+    path = tmp_path / "kiosk.toml"
+    path.write_text(documented_store().replace(lemonade, f"{lemonade}\n{again}"))
+    plan = load_store_plan(path)
+    assert [zone.zone_id for _, zone in plan.zones() if zone.sku == "LEMON-330"] == ["lemonade", "lemonade-2"]
+    path.write_text(documented_store().replace(lemonade, f"{lemonade}\n{again.replace('150]', '151]')}"))
+    with pytest.raises(StorePlanError, match="zone lemonade-2: LEMON-330 has another name, shape or size"):
+        load_store_plan(path)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
