@@ -94,7 +94,7 @@ def darkness(thumbnail: NDArray[np.uint8]) -> UnknownReason | None:
     if thumbnail.mean() < BLACK_MEAN_GREY and np.percentile(thumbnail, 99) < BLACK_BRIGHTEST_GREY:
         return UnknownReason.BLACK
     if thumbnail.std() < FLAT_SPREAD_GREY:
-        return UnknownReason.OCCLUDED
+        return UnknownReason.COVERED
     return None
 
 

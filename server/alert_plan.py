@@ -65,7 +65,9 @@ def _concerned(
 
 
 def _decided(observation: Observation, suspicion: Suspicion | None, now: datetime, settings: JudgeSettings) -> Decision:
-    after, move = step(suspicion, observation.verdict, now, settings.timing(observation.key.kind))
+    found = observation.discrepancy
+    timing = settings.timing(observation.key.kind, passes_by_itself=found is not None and found.passes_by_itself)
+    after, move = step(suspicion, observation.verdict, now, timing)
     return Decision(observation.key, after, move, observation.discrepancy, observation.because)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Every threshold of the hub's judgement and every recipient of its notices; docs/reconciliation.md explains each."""
 
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -83,6 +84,8 @@ class JudgeSettings(BaseModel):
     phantom_inventory: KindTiming = KindTiming(open_after_s=60, close_after_s=30)
     unrecorded_stock: KindTiming = KindTiming(open_after_s=1800, close_after_s=60)
     view_lost: KindTiming = KindTiming(open_after_s=60, close_after_s=30)
+    occluded_open_after_s: Seconds = 600
+    """A shopper, a trolley or staff before a camera go away by themselves: only after so long is its view lost."""
     node_lost: KindTiming = KindTiming(open_after_s=30, close_after_s=30)
 
     @field_validator("timezone")
@@ -110,10 +113,12 @@ class JudgeSettings(BaseModel):
         """`silent_after_s` as a duration."""
         return timedelta(seconds=self.silent_after_s)
 
-    def timing(self, kind: Kind) -> AlertTiming:
-        """Durations of one kind of alert."""
+    def timing(self, kind: Kind, *, passes_by_itself: bool = False) -> AlertTiming:
+        """Durations of one kind of alert; a cause that passes by itself is given more time to do so."""
         kind_timing: KindTiming = getattr(self, kind.value)
-        return kind_timing.durations
+        timing = kind_timing.durations
+        longer = timedelta(seconds=self.occluded_open_after_s)
+        return replace(timing, open_after=max(timing.open_after, longer)) if passes_by_itself else timing
 
 
 class Recipient(BaseModel):

@@ -142,6 +142,7 @@ def _camera_discrepancy(camera: CameraSight, why: str, reason: str | None) -> Di
         zone_ids=camera.zone_ids,
         camera_ids=(camera.camera_id,),
         figures={"reason": str(reason) if reason else None, "node_id": camera.node_id},
+        passes_by_itself=reason == UnknownReason.OCCLUDED,
         material=(str(reason),),
     )
 

@@ -11,6 +11,7 @@ _VIEW = {
     UnknownReason.FROZEN: "its picture stands still: the camera needs a restart.",
     UnknownReason.BLURRED: "its picture is blurred: clean the lens or set the focus.",
     UnknownReason.OCCLUDED: "something stands in front of it.",
+    UnknownReason.COVERED: "its lens is covered.",
     UnknownReason.MOVED: "it was moved and no longer shows what was drawn on it.",
     UnknownReason.NO_SHELF: "no shelf is to be seen in its picture.",
     UnknownReason.NO_CALIBRATION: "nobody has drawn its zones yet.",

@@ -15,6 +15,7 @@ const REASONS = {
   frozen: "picture stands still",
   blurred: "picture is blurred",
   occluded: "something is in front",
+  covered: "its lens is covered",
   moved: "camera was moved",
   no_shelf: "no shelf in the picture",
   no_calibration: "zones not drawn yet",

@@ -144,7 +144,7 @@ def defocused(seed: int) -> Picture:
         ([scene(seed) for seed in range(12)], UnknownReason.NO_SHELF),
         ([shelf_picture(FULL, seed=3)] * 20, UnknownReason.FROZEN),
         ([defocused(seed) for seed in range(8)], UnknownReason.BLURRED),
-        ([np.full((480, 640, 3), 200, np.uint8)] * 5, UnknownReason.OCCLUDED),
+        ([np.full((480, 640, 3), 200, np.uint8)] * 5, UnknownReason.COVERED),
         ([None] * 5, UnknownReason.CAMERA_LOST),
         ([shelf_picture({}, wh_px=(480, 480), seed=seed) for seed in range(5)], UnknownReason.NO_CALIBRATION),
     ],

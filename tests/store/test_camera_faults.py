@@ -111,7 +111,7 @@ def test_a_well_camera_is_believed_all_day_and_all_night(twin: Twin) -> None:
 @pytest.mark.parametrize(
     ("fault", "reasons"),
     [
-        (CameraFault.COVERED, {UnknownReason.OCCLUDED, UnknownReason.BLACK}),
+        (CameraFault.COVERED, {UnknownReason.COVERED, UnknownReason.BLACK}),
         (CameraFault.BLACK, {UnknownReason.BLACK}),
         (CameraFault.DEFOCUSED, {UnknownReason.BLURRED}),
         (CameraFault.STALLED, {UnknownReason.CAMERA_LOST}),

@@ -32,7 +32,7 @@ class TestDarkness:
         assert looks_dark(noise) is UnknownReason.BLACK
 
     def test_a_flat_bright_picture_is_a_covered_lens(self) -> None:
-        assert looks_dark(np.full((480, 640, 3), 200, np.uint8)) is UnknownReason.OCCLUDED
+        assert looks_dark(np.full((480, 640, 3), 200, np.uint8)) is UnknownReason.COVERED
 
     def test_a_shelf_in_the_evening_is_still_seen(self) -> None:
         assert looks_dark(np.asarray(shelf_picture(SHELF) * 0.25, np.uint8)) is None

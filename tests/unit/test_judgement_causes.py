@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.counts import FacingsDistribution, UnknownReason
+from server.alert_plan import decide
+from server.alert_state import Move, Suspicion
 from server.belief import OnHand
-from server.discrepancy import STOCK_KINDS, Observation, Severity, Verdict
+from server.discrepancy import STOCK_KINDS, AlertKey, Observation, Severity, Verdict
 from server.judgement_settings import JudgeSettings, OpeningHours
 from server.lost_view import CameraSight, NodeSight, judge_camera, judge_node
 from server.reconcile import judge_sku
@@ -369,3 +371,16 @@ def test_instants_and_durations_read_as_people_say_them() -> None:
         "2 hours",
         "2 days",
     ]
+
+
+def test_a_shopper_before_the_camera_is_given_time_to_leave_and_a_covered_lens_is_not() -> None:
+    told_after_s = {}
+    for reason in (UnknownReason.OCCLUDED, UnknownReason.COVERED):
+        remembered: dict[AlertKey, Suspicion] = {}
+        for minute in range(30):
+            observed = [seen_by(camera(view="unknown", view_reason=reason.value))]
+            decisions = decide(observed, remembered, NOW + timedelta(minutes=minute), SETTINGS)
+            remembered = {decision.key: decision.suspicion for decision in decisions if decision.suspicion}
+            if any(decision.move is Move.OPEN for decision in decisions):
+                told_after_s[reason] = minute * 60
+    assert told_after_s == {UnknownReason.OCCLUDED: 600, UnknownReason.COVERED: 60}

@@ -7,7 +7,7 @@ const CAMERA_ACTS = [["cover", "Cover it"], ["bump", "Bump it"], ["defocus", "De
   ["lose", "Unplug"], ["stand", "Stand before it"], ["mend", "Mend"]];
 const ZONE_ACTS = [["sell", "Buy 1", 1], ["sell", "Buy all", 500], ["steal", "Steal 1", 1], ["steal", "Steal all", 500], ["restock", "Restock", 1],
   ["misplace", "Put a stranger here", 1], ["damage", "Damage one", 1]];
-const REASONS = { black: "dark", frozen: "frozen picture", blurred: "blurred", occluded: "something is in the way", moved: "the camera moved",
+const REASONS = { black: "dark", frozen: "frozen picture", blurred: "blurred", occluded: "something is in the way", covered: "the lens is covered", moved: "the camera moved",
   no_shelf: "no shelf in view", no_calibration: "not calibrated", out_of_view: "out of view", camera_lost: "no picture", unsettled: "looking" };
 const $ = (id) => document.getElementById(id);
 let state = null;
