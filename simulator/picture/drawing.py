@@ -30,6 +30,8 @@ from simulator.picture.tags import tag_texture
 
 Array: TypeAlias = NDArray[Any]
 BoxLabel: TypeAlias = Literal["product", "gap", "price_tag", "damaged", "toppled", "wrong_face"]
+_ROOM = ("wall", "floor")
+"""What the bay stands in: painted before it, in the light of the room."""
 _LID_FRACTION = {"bottle": 0.36, "can": 0.84, "cup": 0.94, "jar": 0.84, "jug": 0.36}
 
 
@@ -159,7 +161,7 @@ class Drawing:
         up = np.array(prop.up_mm)
         corner = np.array(prop.origin_mm) + up
         owner = None if prop.opacity < 1 else 0
-        gain = 1.0 if prop.kind in ("wall", "floor") else self.gain_at(prop.origin_mm[2])
+        gain = 1.0 if prop.kind in _ROOM else self.gain_at(prop.origin_mm[2])
         self.painter.paint(texture_of_prop(prop), corner, np.array(prop.across_mm), -up, gain, owner=owner)
 
     def board(self, index: int) -> None:
@@ -278,9 +280,13 @@ class Drawing:
         """Paint the whole bay, back to front."""
         rows = self.scene.bay.rows
         order = sorted(range(len(rows)), key=lambda i: rows[i].y_mm)
+        behind = [prop for prop in self.scene.props if not prop.in_front]
+        for prop in behind:
+            if prop.kind in _ROOM:
+                self.prop(prop)
         self.back()
-        for prop in self.scene.props:
-            if not prop.in_front:
+        for prop in behind:
+            if prop.kind not in _ROOM:
                 self.prop(prop)
         above = [i for i in order if rows[i].y_mm > self.eye[1]]
         below = [i for i in order if rows[i].y_mm <= self.eye[1]]

@@ -77,6 +77,7 @@ class Overlay:
         if deepest < 1:
             return
         rise = np.sqrt(np.clip(1 - (1 - np.minimum(inner / deepest, 1)) ** 2, 0, 1)) * deepest * roundness
+        rise = cv2.GaussianBlur(rise, (0, 0), 1.5)
         if rough is not None:
             rise = rise + rough[y0:y1, x0:x1] * min(1.0, deepest / 12)
         slope_y, slope_x = (

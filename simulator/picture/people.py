@@ -145,7 +145,7 @@ def _trunk(foot: Array, ahead: Array, right: Array, dress: _Dress, height_mm: fl
     chest = tuple((at(side * 0.06 * girth, 0.7), 0.062 * h * girth) for side in (-1, 1))
     hem_y = 0.36 if dress.coat else 0.48
     hem = tuple((at(side * 0.052 * girth, hem_y), (0.066 if dress.coat else 0.058) * h * girth) for side in (-1, 1))
-    parts = [_Part((*shoulders, *chest, *hem), dress.top, 1.6, 10.0, chain=False)]
+    parts = [_Part((*shoulders, *chest, *hem), dress.top, 2.0, 45.0, chain=False)]
     for side, step in ((-1, -0.02), (1, 0.03)):
         hip, knee = at(side * _HIP_X, _HIP_Y - 0.02), at(side * 0.052, 0.28, step)
         ankle = at(side * 0.05, 0.045, step * 1.4)

@@ -88,7 +88,7 @@ def _pick(rng: Generator, choices: tuple[str, ...]) -> str:
 
 
 def _board_colour(rng: Generator, board: BoardKind) -> Colour:
-    choices = _WOODS if board == "wood" else _PAINTS if rng.random() < 0.9 else _LOUD_PAINTS
+    choices = _WOODS if board == "wood" else _PAINTS if rng.random() < 0.94 else _LOUD_PAINTS
     return choices[int(rng.integers(len(choices)))]
 
 

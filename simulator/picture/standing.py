@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from simulator.picture.painter import Quads, quads_of
 from simulator.picture.projection import camera_matrix, depth_of
-from simulator.picture.scene import ROUND_SHAPES, SOLID_SHAPES, Light, PlacedPack, View
+from simulator.picture.scene import ROUND_SHAPES, SOLID_SHAPES, Light, PackShape, PlacedPack, PointMm, View
 
 Array: TypeAlias = NDArray[Any]
 _NEAREST_MM = 100.0
+_TURNING: frozenset[PackShape] = ROUND_SHAPES - {"jug"}
 _UPRIGHT_DEG = 1.5
 _TOUCHING_MM = 5.0
 _BEHIND_A_FRONT = 0.8
@@ -34,9 +36,17 @@ class Frames:
     down: Array
 
 
-def frames_of(packs: Sequence[PlacedPack]) -> Frames:
+def _yaw_deg(pack: PlacedPack, eye_mm: PointMm) -> float:
+    """A cylinder has the same outline from all around, so the plane that stands for it turns to the camera."""
+    if pack.style.shape not in _TURNING or pack.roll_deg or pack.tilt_deg:
+        return pack.yaw_deg
+    return math.degrees(math.atan2(eye_mm[0] - pack.x_mm, max(eye_mm[2] - pack.z_mm, 1.0)))
+
+
+def frames_of(packs: Sequence[PlacedPack], eye_mm: PointMm) -> Frames:
     """Stand packs up: yaw about the vertical, tilt back, roll sideways. Round packs show their middle plane."""
-    angles = np.radians(np.array([(p.yaw_deg, p.tilt_deg, p.roll_deg) for p in packs], np.float64).reshape(-1, 3))
+    turns = [(_yaw_deg(pack, eye_mm), pack.tilt_deg, pack.roll_deg) for pack in packs]
+    angles = np.radians(np.array(turns, np.float64).reshape(-1, 3))
     (sin_y, sin_t, sin_r), (cos_y, cos_t, cos_r) = np.sin(angles).T[..., None], np.cos(angles).T[..., None]
     nought = np.zeros_like(sin_y)
     right = np.concatenate([cos_y, nought, -sin_y], axis=1)
@@ -62,7 +72,7 @@ class Standing:
     """
 
     def __init__(self, view: View, packs: Sequence[PlacedPack], light: Light) -> None:
-        frames = self.frames = frames_of(packs)
+        frames = self.frames = frames_of(packs, view.position_mm)
         matrix = camera_matrix(view)
         self.fronts = quads_of(matrix, frames.corner, frames.across, frames.down)
         corners = frames.corner[:, None] + np.stack(

@@ -36,7 +36,7 @@ def _aisle(rng: Generator) -> Picture:
         x = 0
         while x < width:
             span = int(rng.integers(2, 9))
-            tone = hsv(rng.random(), rng.uniform(0.05, 0.5), rng.uniform(0.15, 0.75))
+            tone = hsv(rng.random(), rng.uniform(0.03, 0.35), rng.uniform(0.15, 0.75))
             room[y : y + int(step * rng.uniform(0.5, 0.8)), x : x + span] = tone
             x += span + int(rng.integers(0, 2))
         room[y + step - 2 : y + step - 1] = (205, 205, 202)
