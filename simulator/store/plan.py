@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from simulator.errors import StorePlanError
 from simulator.store.assortment import Assortment, stocked
@@ -138,7 +139,13 @@ def _faults(source: str, error: ValidationError) -> str:
     return "\n".join(
         ": ".join((source, ".".join(str(part) for part in fault["loc"]) or "as a whole", fault["msg"]))
         for fault in error.errors()
+        if not _follows_from_another(fault)
     )
+
+
+def _follows_from_another(fault: ErrorDetails) -> bool:
+    """A list whose faulty items were left out is called too short besides; nobody can mend that."""
+    return fault["type"] == "too_short" and len(fault["input"]) >= fault["ctx"]["min_length"]
 
 
 def load_store_plan(path: Path) -> StorePlan:

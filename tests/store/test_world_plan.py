@@ -85,14 +85,21 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
     assert len(str(refused.value).splitlines()) == 12
 
 
+def test_a_bay_that_is_wrong_is_not_called_missing_as_well(tmp_path: Path) -> None:
+    with pytest.raises(StorePlanError) as refused:
+        load_store_plan(changed(tmp_path, "corner", "facings = 6", "facings = 60"))
+    assert len(str(refused.value).splitlines()) == 1 + 1  # cola and lemonade fill one row, jam the other bay's
+
+
 def test_a_product_has_one_size_wherever_it_stands(tmp_path: Path) -> None:
-    lemonade = next(line for line in documented_store().splitlines() if '"lemonade"' in line)
+    text = documented_store().replace("facings = 4", "facings = 2")
+    lemonade = next(line for line in text.splitlines() if '"lemonade"' in line)
     again = lemonade.replace('"lemonade"', '"lemonade-2"')
     path = tmp_path / "kiosk.toml"
-    path.write_text(documented_store().replace(lemonade, f"{lemonade}\n{again}"))
+    path.write_text(text.replace(lemonade, f"{lemonade}\n{again}"))
     plan = load_store_plan(path)
     assert [zone.zone_id for _, zone in plan.zones() if zone.sku == "LEMON-330"] == ["lemonade", "lemonade-2"]
-    path.write_text(documented_store().replace(lemonade, f"{lemonade}\n{again.replace('150]', '151]')}"))
+    path.write_text(text.replace(lemonade, f"{lemonade}\n{again.replace('150]', '151]')}"))
     with pytest.raises(StorePlanError, match="zone lemonade-2: LEMON-330 has another name, shape or size"):
         load_store_plan(path)
 
