@@ -20,10 +20,12 @@ from simulator.picture.scene import (
     Bay,
     CameraLook,
     Gap,
+    GapKind,
     Light,
     Occluder,
     PackStyle,
     PlacedPack,
+    Plate,
     PriceTag,
     Prop,
     Scene,
@@ -116,6 +118,7 @@ def scene_of(bay: BayPlan, world: World, moment: Moment | None = None) -> Scene:
     styles = {sku: _style(zone) for sku, zone in zone_of_sku(world.plan).items()}
     packs: list[PlacedPack] = []
     gaps: list[Gap] = []
+    paddles: list[Plate] = []
     column = 0
     for place in zone_places(bay):
         for facing, units in enumerate(facings_of(world, place.zone.zone_id)):
@@ -126,12 +129,15 @@ def scene_of(bay: BayPlan, world: World, moment: Moment | None = None) -> Scene:
             )
             if not units:
                 gaps.append(_gap(place, x_mm, ref_id))
+            if place.has_pusher:
+                paddles.append(_paddle(place, column, x_mm, len(units)))
             column += 1
     poses = () if moment is None else tuple(pose_of(one, moment.at, bay) for one in moment.presences)
     return replace(
         furniture_of(bay),
         packs=tuple(packs),
         gaps=merge_gaps(tuple(gaps)),
+        plates=tuple(paddles),
         occluders=tuple(_occluder(pose) for pose in poses),
     )
 
@@ -174,9 +180,25 @@ def _carelessness(unit_id: int) -> tuple[float, float]:
 
 def _gap(place: ZonePlace, x_mm: float, ref_id: str) -> Gap:
     width_mm, height_mm = place.zone.wh_mm
-    low_mm = place.base_mm
-    return Gap(
-        ref_id, place.row_index, x_mm - width_mm / 2, x_mm + width_mm / 2, low_mm, low_mm + height_mm, "bare", -4.0
+    low_mm, half_mm = place.base_mm, width_mm / 2
+    kind: GapKind = "pusher" if place.has_pusher else "bare"
+    return Gap(ref_id, place.row_index, x_mm - half_mm, x_mm + half_mm, low_mm, low_mm + height_mm, kind, -4.0)
+
+
+def _paddle(place: ZonePlace, column: int, x_mm: float, units_count: int) -> Plate:
+    """The spring's paddle behind the last unit of a lane."""
+    width_mm, height_mm = place.zone.wh_mm
+    return Plate(
+        row=place.row_index,
+        column=column,
+        x_mm=x_mm,
+        y_mm=place.base_mm,
+        width_mm=0.85 * width_mm,
+        height_mm=0.6 * height_mm,
+        z_mm=slot_front_mm(units_count, place.zone.depth_mm) - 2.0,
+        bgr=(70, 70, 72),
+        look="pusher",
+        seed=seed_of("paddle", place.zone.zone_id),
     )
 
 

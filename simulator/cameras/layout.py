@@ -24,6 +24,8 @@ class ZonePlace:
     top_mm: float
     pitch_mm: float
     """From the middle of one facing to the middle of the next."""
+    has_pusher: bool
+    """Springs keep the units at the front."""
 
     @property
     def right_mm(self) -> float:
@@ -42,7 +44,8 @@ def zone_places(bay: BayPlan) -> tuple[ZonePlace, ...]:
     for row_index, row in enumerate(bay.rows):
         top_mm = base_mm + row.clearance_mm - BOARD_MM
         for left_mm, zone in zip(bay.zone_lefts_mm(row), row.zones, strict=True):
-            places.append(ZonePlace(zone, row_index, left_mm, base_mm, top_mm, zone.wh_mm[0] + FACING_SPACING_MM))
+            pitch_mm = zone.wh_mm[0] + FACING_SPACING_MM
+            places.append(ZonePlace(zone, row_index, left_mm, base_mm, top_mm, pitch_mm, row.pusher))
         base_mm += row.clearance_mm
     return tuple(places)
 

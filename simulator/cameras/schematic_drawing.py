@@ -94,7 +94,11 @@ class ShelfDrawing:
                 continue
             half_mm, middle_mm = place.zone.wh_mm[0] / 2, place.middle_mm(index)
             top_mm = place.base_mm + place.zone.wh_mm[1]
-            self._gap(ref_id, _Rect(middle_mm - half_mm, middle_mm + half_mm, place.base_mm, top_mm, -4.0))
+            rect = _Rect(middle_mm - half_mm, middle_mm + half_mm, place.base_mm, top_mm, -4.0)
+            if place.has_pusher:  # an empty lane is a gap of its own
+                self._gaps.append((ref_id, rect))
+            else:
+                self._gap(ref_id, rect)
         left_mm, low_mm = place.left_mm + 14, place.base_mm - 36
         tag = SchematicBox("price_tag", _NOWHERE, 1.0, f"tag/{zone_id}")
         self._rect(_Rect(left_mm, left_mm + 62, low_mm, low_mm + 32, 4.0), _TAG, tag)

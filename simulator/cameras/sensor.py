@@ -80,7 +80,7 @@ class Sensor:
             for x, y, reach, depth in rng.random((4 * step, 4)):
                 centre = (int(x * small.shape[1]), int(y * small.shape[0]))
                 axes = (int(2 + reach * 0.025 * small.shape[1]),) * 2
-                cv2.ellipse(small, centre, axes, 0, 0, 360, int(small[0, 0] - 12 - 40 * depth), -1)
+                cv2.ellipse(small, centre, axes, 0, 0, 360, int(small[0, 0] - 5 - 18 * depth), -1)
             soft = cv2.GaussianBlur(small, (0, 0), max(1.0, small.shape[1] / 90))
             grey = cv2.resize(soft, self._wh_px, interpolation=cv2.INTER_LINEAR)
             self._dust[step] = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), dtype=np.uint8)

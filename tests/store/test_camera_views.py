@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Where cameras hang and what they see: every zone in view, calibrations that fit, both twins in agreement."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,8 +16,9 @@ from simulator.cameras.moment import Moment, moment_of, present
 from simulator.cameras.mounts import bumped, view_of
 from simulator.cameras.people import pose_of
 from simulator.cameras.schematic import SchematicCamera
+from simulator.cameras.schematic_drawing import SchematicBox
 from simulator.picture.projection import distort, project
-from simulator.picture.render import render_scene
+from simulator.picture.render import TrueBox, render_scene
 from simulator.scoring.record import Presence
 from simulator.store.plan import STORES_FOLDER, BayPlan, load_store_plan
 from simulator.store.units import Condition
@@ -87,6 +89,16 @@ def test_every_mount_sees_every_zone_whole(bay: BayPlan) -> None:
         assert (outline_px <= np.asarray(bay.image_wh_px)).all()
 
 
+@pytest.mark.parametrize("name", sorted(path.stem for path in STORES_FOLDER.glob("*.toml")))
+def test_every_camera_of_every_store_sees_all_its_zones(name: str) -> None:
+    for bay in load_store_plan(STORES_FOLDER / f"{name}.toml").bays:
+        camera_view = CameraView(calibration_of(bay), bay.image_wh_px)
+        assert not camera_view.out_of_view_zone_ids
+        for _, outline_px in camera_view.zone_polygons_px:
+            assert outline_px.min() >= 0
+            assert (outline_px <= np.asarray(bay.image_wh_px)).all()
+
+
 @settings(max_examples=60)
 @given(bays(), st.floats(0.5, 20.0), st.integers(0, 1000))
 def test_a_bump_turns_the_camera_by_as_many_degrees_and_moves_it_nowhere(
@@ -122,9 +134,25 @@ def test_schematic_boxes_lie_where_rendered_ones_do(mount: str) -> None:
     for ref_id, xyxy_px in products.items():
         # A real pack stands a little askew, a round one shows its middle, and neighbours hide an edge.
         assert np.asarray(xyxy_px) * scale == pytest.approx(np.asarray(fronts[ref_id]), abs=0.02 * bay.image_wh_px[0])
+    assert_gaps_and_tags_agree(rendered, schematic.boxes, scale)
+
+
+def test_an_empty_lane_with_a_spring_is_a_gap_of_its_own() -> None:
+    rows = tuple(row.model_copy(update={"pusher": True}) for row in PLAN.bays[0].rows)
+    bay = PLAN.bays[0].model_copy(update={"rows": rows})
+    world = World(PLAN.model_copy(update={"bays": (bay, *PLAN.bays[1:])}), OPENED_AT, np.random.default_rng(1))
+    world.steal("cola", 999)
+    schematic = SchematicCamera(bay, 1).frame(world, Moment(OPENED_AT))
+    assert schematic is not None
+    rendered = render_scene(scene_of(bay, world), np.random.default_rng(1)).boxes
+    assert sum(box.label == "gap" for box in rendered) == 6
+    assert_gaps_and_tags_agree(rendered, schematic.boxes, bay.image_wh_px[0] / schematic.image_bgr.shape[1])
+
+
+def assert_gaps_and_tags_agree(rendered: Sequence[TrueBox], schematic: Sequence[SchematicBox], scale: float) -> None:
     for label in ("gap", "price_tag"):
         true_px = sorted(box.xyxy_px for box in rendered if box.label == label)
-        flat_px = sorted(tuple(np.multiply(box.xyxy_px, scale)) for box in schematic.boxes if box.label == label)
+        flat_px = sorted(tuple(np.multiply(box.xyxy_px, scale)) for box in schematic if box.label == label)
         assert np.asarray(flat_px) == pytest.approx(np.asarray(true_px), abs=3.0)
 
 
