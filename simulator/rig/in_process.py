@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from edge.detector import Detector
-from edge.model_file import shipped_model
 from simulator.cameras.bay_view import calibration_of
 from simulator.rig.in_process_agenda import Agenda, Entry, Rank
 from simulator.rig.in_process_books import BooksPost
@@ -90,8 +88,7 @@ class _Run:
         self._broker = InProcessBroker(self._agenda, self._hub, seed, heard=self._want_judgement)
         self._books = BooksPost(lambda: self._world.books, self._take_books, lambda: self._broker.is_hub_up)
         light = ShopLight(self._plan, self._visitors, self._opened_at, seed)
-        detector = Detector(shipped_model())
-        self._eyes, detectors = eyes_of(self._plan, self._world, light, detector, sight=sight, seed=seed)
+        self._eyes, detectors = eyes_of(self._plan, self._world, light, sight=sight, seed=seed)
         self._calibrations = {bay.camera_id: calibration_of(bay) for bay in self._plan.bays}
         self._node_of = {bay.camera_id: bay.node_id for bay in self._plan.bays}
         self._cameras_of_zone = {zone.zone_id: bay.camera_id for bay, zone in self._plan.zones()}
