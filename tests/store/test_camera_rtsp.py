@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,12 +18,14 @@ from edge.errors import CameraError, CameraLost
 from edge.frames import Frame
 from edge.glimpse import glimpse
 from edge.sight import BLACK_MEAN_GREY, darkness
+from simulator.cameras import rtsp
 from simulator.cameras.bay_view import scene_of
 from simulator.cameras.camera_server import CameraServer
 from simulator.cameras.faults import CameraFault
 from simulator.cameras.moment import Moment
 from simulator.cameras.rtsp import missing_programs
 from simulator.cameras.shelf_camera import ShelfCamera
+from simulator.errors import CameraError as SimulatedCameraError
 from simulator.store.plan import STORES_FOLDER, load_store_plan
 from simulator.store.world import World
 
@@ -171,6 +174,24 @@ def test_a_black_and_a_covered_camera_show_nothing(reader: OpenCvCamera, cameras
         reader, lambda came: is_blind(came) and isinstance(came, Frame) and came.image_bgr.mean() > 14, "a cover"
     )
     camera.mend()
+
+
+def test_damaged_frames_spoil_the_picture_and_not_the_stream(
+    reader: OpenCvCamera, cameras: dict[str, ShelfCamera]
+) -> None:
+    camera = cameras[BAYS[0].camera_id]
+    picture = truth(camera)
+    grab_until(reader, partial(shows, picture), "the shelf before")
+    camera.set_fault(CameraFault.HALF_FRAMES)
+    grab_until(reader, lambda came: isinstance(came, Frame) and not shows(picture, came), "a spoilt picture")
+    camera.mend()
+    grab_until(reader, partial(shows, picture), "the shelf again")
+
+
+def test_where_gstreamer_is_missing_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rtsp, "SYSTEM_PYTHON", Path("/nowhere/python3"))
+    with pytest.raises(SimulatedCameraError, match=r"apt-get install .*gir1\.2-gst-rtsp-server-1\.0"):
+        rtsp.RtspServer({}).start()
 
 
 def test_the_rtsp_server_ends_with_the_cameras(cameras: dict[str, ShelfCamera], server: CameraServer) -> None:
