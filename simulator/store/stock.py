@@ -64,7 +64,9 @@ class Stock:
             self._back[sku] = [self._new_unit(sku) for _ in range(stock.back_units if stock else 0)]
             self._opening[sku] = self._standing[sku] + len(self._back[sku])
             believed = self._opening[sku] + (stock.book_error_units if stock else 0)
-            self._books.write(sku, "opening", believed, self.opened_at, f"opening-{sku}")
+            self._books.write(sku, "opening", max(0, believed), self.opened_at, f"opening-{sku}")
+            if believed < 0:  # no books open with less than nothing; what was sold beyond them is a line of its own
+                self._books.write(sku, "adjustment", believed, self.opened_at, f"below-zero-{sku}")
 
     # What is where
 
