@@ -92,18 +92,18 @@ class InProcessHub:
             suspicions = read_suspicions(connection)
             open_keys = open_alerts(connection).keys()
             heard = _last_words(connection)
-        due = [self._due_at(key, suspicion, key in open_keys) for key, suspicion in suspicions.items()]
+        due = [at for key, suspicion in suspicions.items() for at in self._due_at(key, suspicion, key in open_keys)]
         due += [at + self._settings.silent_after + _SHORTEST_WAIT for at in heard]
-        return min([now + JUDGE_AT_LEAST_EVERY, *(max(at, now + _SHORTEST_WAIT) for at in due if at and at > now)])
+        return min([now + JUDGE_AT_LEAST_EVERY, *(max(at, now + _SHORTEST_WAIT) for at in due if at > now)])
 
-    def _due_at(self, key: AlertKey, suspicion: Suspicion, is_open: bool) -> datetime | None:  # noqa: FBT001
-        """When this suspicion opens or this alert closes if nothing changes."""
-        timing = self._settings.timing(key.kind)
+    def _due_at(self, key: AlertKey, suspicion: Suspicion, is_open: bool) -> list[datetime]:  # noqa: FBT001
+        """When this suspicion may open or this alert close if nothing changes."""
         if suspicion.frozen_at is not None:
-            return None
+            return []
+        timings = [self._settings.timing(key.kind, passes_by_itself=passes) for passes in (False, True)]
         if is_open or suspicion.muted:
-            return suspicion.clear_since_at + timing.close_after if suspicion.clear_since_at else None
-        return suspicion.since_at + timing.open_after
+            return [suspicion.clear_since_at + timings[0].close_after] if suspicion.clear_since_at else []
+        return [suspicion.since_at + timing.open_after for timing in timings]
 
     def samples(self, now: datetime) -> list[ZoneSample]:
         """What the hub's own page says of every zone now."""
