@@ -3,6 +3,7 @@
 
 import importlib
 import json
+import shlex
 from contextlib import ExitStack
 from datetime import datetime
 from enum import StrEnum
@@ -20,7 +21,7 @@ from typer.core import TyperGroup
 from edge.errors import EdgeError
 from server.errors import HubError
 from simulator.errors import ScenarioError, SimulatorError
-from simulator.rig.scenario import scenario_names
+from simulator.rig.scenario import Scenario, scenario_names
 from simulator.scoring.benchmark import Benchmark, run_benchmark
 from simulator.scoring.expectations import check
 from simulator.scoring.playing import Play, find_scenario, play, working_folder
@@ -201,6 +202,10 @@ def benchmark_command(
     ] = "quiet-day,busy-saturday,thief",
     seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, help="How many.")] = 10,
     first_seed: Annotated[int, typer.Option("--first-seed", min=0, help="The others follow it.")] = 1,
+    also: Annotated[
+        str | None,
+        typer.Option("--also", help="Names to play from the first seed only; absent: the rest of the library."),
+    ] = None,
     mode: ModeOption = ModeName.IN_PROCESS,
     sight: SightOption = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, max=64, help="Runs at a time, each in its own process.")] = 1,
@@ -216,12 +221,15 @@ def benchmark_command(
         for file in (out, json_file):
             if file is not None and not file.absolute().parent.is_dir():
                 raise ScenarioError(f"{file}: there is no folder {file.parent}")
-        plans = dict(find_scenario(name.strip()) for name in scenarios.split(",") if name.strip())
+        plans = _plans(scenarios)
+        rest = ",".join(name for name in scenario_names() if name not in {*plans, "demo"})
+        others = {name: plan for name, plan in _plans(rest if also is None else also).items() if name not in plans}
         if not plans:
             raise ScenarioError("--scenarios: name at least one scenario")
         wish = Benchmark(
             plans=plans,
             seeds=tuple(range(first_seed, first_seed + seeds)),
+            also=others,
             mode=mode.mode,
             sight=sight or usual_sight,
             folder=folder,
@@ -237,11 +245,15 @@ def benchmark_command(
     typer.echo(f"{out} is written" + (f", {json_file} too" if json_file else ""))
 
 
+def _plans(names: str) -> dict[str, Scenario]:
+    return dict(find_scenario(name.strip()) for name in names.split(",") if name.strip())
+
+
 def _benchmark_words(wish: Benchmark, mode: ModeName) -> str:
     """The command that makes the same page again."""
     return (
         f"facings store benchmark --scenarios {','.join(wish.plans)} --seeds {len(wish.seeds)}"
-        f" --first-seed {wish.seeds[0]} --mode {mode} --sight {wish.sight}"
+        f" --first-seed {wish.seeds[0]} --also {shlex.quote(','.join(wish.also))} --mode {mode} --sight {wish.sight}"
     )
 
 

@@ -40,6 +40,8 @@ class Benchmark:
     plans: Mapping[str, Scenario]
     """Scenarios by name, in the order of the page."""
     seeds: tuple[int, ...]
+    also: Mapping[str, Scenario]
+    """Scenarios that are played from the first seed only, to see what each kind of trouble does."""
     mode: Mode
     sight: Sight
     folder: Path
@@ -85,12 +87,14 @@ def run_benchmark(
     wish.folder.mkdir(parents=True, exist_ok=True)
     code = code_hash()
     card = read_card(shipped_model().with_suffix(".card.json"))
-    plays = [
-        (Play(name, plan, seed, wish.mode, wish.sight), wish.folder / f"{name}-{seed}-{key}.json.gz")
-        for name, plan in wish.plans.items()
-        for seed in wish.seeds
-        for key in (_key(plan, seed, wish, code=code, model=card.onnx_sha256),)
-    ]
+    plays = []
+    for name, plan, seed in [
+        *((name, plan, seed) for seed in wish.seeds for name, plan in wish.plans.items()),
+        *((name, plan, wish.seeds[0]) for name, plan in wish.also.items()),
+    ]:
+        key = _key(plan, seed, wish, code=code, model=card.onnx_sha256)
+        play_wish = Play(name, plan, seed, wish.mode, wish.sight)
+        plays.append((play_wish, wish.folder / f"{name}-{seed}-{key}.json.gz"))
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     )
@@ -100,7 +104,7 @@ def run_benchmark(
         for one in _played(plays, jobs_count):
             finished.append(one)
             bar.update(task, advance=1, description=f"{one.scenario}, seed {one.seed}")
-    order = {name: place for place, name in enumerate(wish.plans)}
+    order = {name: place for place, name in enumerate([*wish.plans, *wish.also])}
     finished.sort(key=lambda one: (order[one.scenario], one.seed))
     made = Made(
         command=command,
@@ -113,7 +117,7 @@ def run_benchmark(
         sight=wish.sight,
         seeds=wish.seeds,
     )
-    out.write_text(benchmark_page(made, wish.plans, finished), encoding="utf-8")
+    out.write_text(benchmark_page(made, wish, finished), encoding="utf-8")
     if json_file is not None:
         json_file.write_text(json.dumps(_as_json(made, finished), indent=1) + "\n", encoding="utf-8")
 

@@ -4,13 +4,14 @@
 from collections.abc import Mapping, Sequence
 
 from simulator.rig.scenario import Scenario
-from simulator.scoring.benchmark import Finished, Made
+from simulator.scoring.benchmark import Benchmark, Finished, Made
 from simulator.scoring.benchmark_tables import (
     count_table,
     fault_list,
     kind_table,
     markdown_table,
     mistake_table,
+    others_table,
     short_table,
     trouble_table,
 )
@@ -50,9 +51,11 @@ _READ = """\
 - A walk in vain is an alert to fetch from the back room that was not right when it opened."""
 
 
-def benchmark_page(made: Made, plans: Mapping[str, Scenario], finished: Sequence[Finished]) -> str:
+def benchmark_page(made: Made, wish: Benchmark, finished: Sequence[Finished]) -> str:
     """The page, in Markdown."""
+    plans = wish.plans
     by_scenario = {name: [one for one in finished if one.scenario == name] for name in plans}
+    others = [one for one in finished if one.scenario in wish.also]
     seeds = f"{made.seeds[0]} to {made.seeds[-1]}" if len(made.seeds) > 1 else str(made.seeds[0])
     spent_s = sum(one.scores.elapsed_s for one in finished)
     parts = [
@@ -71,10 +74,23 @@ def benchmark_page(made: Made, plans: Mapping[str, Scenario], finished: Sequence
         "Median over the seeds (lowest to highest); sums where a sum is said.",
         short_table(by_scenario),
         *(part for name, runs in by_scenario.items() for part in _one_scenario(name, plans[name], runs)),
+        *(_others(made, others) if others else ()),
         "## How to read it",
         _READ,
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _others(made: Made, others: Sequence[Finished]) -> list[str]:
+    return [
+        "## The rest of the library",
+        (
+            f"One run each, seed {made.seeds[0]}: too few for a figure to be trusted, enough to see what each kind of"
+            " trouble does. `facings store scenarios` says what happens in each, `facings store run` plays one."
+        ),
+        others_table(others),
+        *([faults] if (faults := fault_list(others, named=True)) else ()),
+    ]
 
 
 def _scenarios(plans: Mapping[str, Scenario], by_scenario: Mapping[str, Sequence[Finished]]) -> str:

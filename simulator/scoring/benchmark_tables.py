@@ -9,7 +9,7 @@ from operator import add
 from simulator.scoring.benchmark import Finished
 from simulator.scoring.counting import CountError
 from simulator.scoring.scores import KindScore, Mistaken, Scores
-from simulator.scoring.shares import median
+from simulator.scoring.shares import Share, median
 from simulator.scoring.true_events import SIGHT_KINDS, EventKind
 from simulator.scoring.words import NONE, count_words, delay_words, kind_words, percent, share_words
 
@@ -169,9 +169,37 @@ def count_table(runs: _Runs) -> str:
     return markdown_table(heads, rows, words_columns=1)
 
 
-def fault_list(runs: _Runs) -> str:
-    """What the scenario expects and did not hold, seed by seed; empty where all held."""
-    lines = [f"- seed {one.seed}: {fault}" for one in runs for fault in one.faults]
+def others_table(runs: _Runs) -> str:
+    """A line per run."""
+    rows = []
+    for one in runs:
+        scores, transport = one.scores, one.scores.transport
+        sight = reduce(add, (line for line in scores.kinds if line.kind in SIGHT_KINDS))
+        rows.append(
+            [
+                f"`{one.scenario}`",
+                str(scores.wrong_while_blind_count),
+                f"{transport.lost_count}, {transport.doubled_count}",
+                _of(sight.recall),
+                _of(sight.precision),
+                _of(goods(scores).recall),
+                _of(goods(scores).precision),
+                "yes" if not one.faults else f"{len(one.faults)} not",
+            ]
+        )
+    heads = ("scenario", "wrong while blind", "lost, doubled", "views and nodes told", "right", "goods told", "right")
+    return markdown_table((*heads, "expectations hold"), rows, words_columns=1)
+
+
+def _of(share: Share) -> str:
+    return f"{share.hits:g} of {share.of:g}"
+
+
+def fault_list(runs: _Runs, *, named: bool = False) -> str:
+    """What the scenario expects and did not hold, run by run; empty where all held."""
+    lines = [
+        f"- {f'`{one.scenario}`' if named else f'seed {one.seed}'}: {fault}" for one in runs for fault in one.faults
+    ]
     return "Not met:\n\n" + "\n".join(lines) if lines else ""
 
 

@@ -101,7 +101,7 @@ def test_a_file_that_is_no_record_is_named(tmp_path: Path) -> None:
 
 def test_a_benchmark_goes_on_where_it_stopped_and_writes_the_same_page(tmp_path: Path, scenario: Path) -> None:
     kept, page, figures = tmp_path / "kept", tmp_path / "benchmark.md", tmp_path / "benchmark.json"
-    words = ("benchmark", "--scenarios", scenario, "--folder", kept, "--out", page, "--json", figures)
+    words = ("benchmark", "--scenarios", scenario, "--folder", kept, "--out", page, "--json", figures, "--also", "")
     first = call(*words, "--seeds", 1)
     assert first.exit_code == 0, first.output
     (run,) = kept.iterdir()
@@ -116,7 +116,19 @@ def test_a_benchmark_goes_on_where_it_stopped_and_writes_the_same_page(tmp_path:
 
 def test_a_damaged_kept_run_is_named_instead_of_used(tmp_path: Path, scenario: Path) -> None:
     kept = tmp_path / "kept"
-    words = ("benchmark", "--scenarios", scenario, "--folder", kept, "--out", tmp_path / "b.md", "--seeds", 1)
+    words = (
+        "benchmark",
+        "--scenarios",
+        scenario,
+        "--folder",
+        kept,
+        "--out",
+        tmp_path / "b.md",
+        "--seeds",
+        1,
+        "--also",
+        "",
+    )
     assert call(*words).exit_code == 0
     (run,) = kept.iterdir()
     run.write_bytes(run.read_bytes()[:1000])
