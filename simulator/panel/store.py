@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The store of the demo behind its panel: world, people, cameras and plugs, and what becomes of a visitor's wishes."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -14,10 +14,11 @@ from simulator.panel.clock import StoreClock, utc_now
 from simulator.panel.wishes import Wish, WishRefused
 from simulator.rig.processes import Process
 from simulator.rig.scenario import ACTS_AT_A_CAMERA, Act, Scenario, ScenarioEvent
+from simulator.rig.schedule import WORLD_ACTS, ended_at_of, opened_at_of, plan_of, stretches_of, world_events
 from simulator.rig.system import TrueSystem
 from simulator.scoring.record import Presence
 from simulator.store.life import Life
-from simulator.store.plan import STORES_FOLDER, BayPlan, load_store_plan
+from simulator.store.plan import BayPlan
 from simulator.store.world import World
 
 HUB = "hub"
@@ -42,8 +43,8 @@ class DemoStore:
 
     def __init__(self, scenario: Scenario, seed: int) -> None:
         self.scenario = scenario
-        self.plan = load_store_plan(STORES_FOLDER / f"{scenario.store}.toml").with_habits(scenario.habits)
-        self.opened_at = datetime.combine(scenario.begins_on, scenario.begins_at, UTC)
+        self.plan = plan_of(scenario)
+        self.opened_at = opened_at_of(scenario)
         self.world = World(self.plan, self.opened_at, np.random.default_rng(seed))
         self.life = Life(self.plan, self.world, seed)
         self._seed = seed
@@ -57,13 +58,13 @@ class DemoStore:
         self._todo = self._scripted()
 
     def _scripted(self) -> list[tuple[datetime, ScenarioEvent]]:
-        """The scenario's events in order, and for each that does not last for ever, its end."""
-        todo = []
-        for event in self.scenario.events:
-            at = self.opened_at + event.at
-            todo.append((at, event))
-            if event.lasting is not None:
-                todo.append((at + event.lasting, event.model_copy(update={"act": Act.MEND})))
+        """What the scenario makes happen, in order, and the end of each trouble that ends before the day does."""
+        todo = world_events(self.scenario)
+        for stretch in stretches_of(self.scenario, self.plan):
+            event = stretch.event.model_copy(update={"target": stretch.target})
+            todo.append((stretch.since_at, event))
+            if stretch.until_at < ended_at_of(self.scenario):
+                todo.append((stretch.until_at, event.model_copy(update={"act": Act.MEND})))
         return sorted(todo, key=lambda one: one[0])
 
     def set_up_cameras(self) -> None:
@@ -105,7 +106,10 @@ class DemoStore:
         while self._todo and self._todo[0][0] <= now:
             at, event = self._todo.pop(0)
             happened += [(one.at, one.words) for one in self.life.advance(at)]
-            happened.append((at, self._play(event, at)))
+            try:
+                happened.append((at, self._do(event, at)))
+            except WishRefused as refused:
+                happened.append((at, f"the script cannot go on as written: {refused}"))
         return happened + [(one.at, one.words) for one in self.life.advance(now)]
 
     def refresh_cameras(self, now: datetime) -> None:
@@ -128,10 +132,7 @@ class DemoStore:
             )
         if wish.act == "stand":
             return self._stand(wish.target, clock, now)
-        if wish.act is Act.POWER_CUT or (wish.act is Act.MEND and wish.target in self._plugs):
-            return self._power(wish)
-        event = ScenarioEvent(at=timedelta(0), **wish.model_dump(exclude={"speed"}, exclude_none=True))
-        return self._play(event, now)
+        return self._do(ScenarioEvent(at=timedelta(0), **wish.model_dump(exclude={"speed"}, exclude_none=True)), now)
 
     def _stand(self, bay_id: str, clock: StoreClock, now: datetime) -> str:
         bay = next((bay for bay in self.plan.bays if bay.bay_id == bay_id), None)
@@ -141,23 +142,27 @@ class DemoStore:
         self._visitors.append(Presence(bay_id, "shopper", bay.width_mm * 0.45, now, until_at, len(self._visitors)))
         return f"you stand before {bay.name} for {VISIT.total_seconds():g} seconds"
 
-    def _power(self, wish: Wish) -> str:
-        process = self._plugs.get(wish.target)
+    def _power(self, event: ScenarioEvent) -> str:
+        process = self._plugs.get(event.target)
         if process is None:
-            raise WishRefused(f"nothing here is called {wish.target}; there are {', '.join(self._plugs)}")
-        if wish.act is Act.POWER_CUT and wish.target not in self._off:
-            self._off.add(wish.target)
+            raise WishRefused(f"nothing here is called {event.target}; there are {', '.join(self._plugs)}")
+        if event.act is Act.POWER_CUT and event.target not in self._off:
+            self._off.add(event.target)
             process.kill()
-            return f"the power of {wish.target} is cut"
-        if wish.act is Act.MEND and wish.target in self._off:
+            return f"the power of {event.target} is cut"
+        if event.act is Act.MEND and event.target in self._off:
             process.start()
-            self._off.discard(wish.target)
-            return f"{wish.target} has power again"
-        raise WishRefused(f"{wish.target} is so already")
+            self._off.discard(event.target)
+            return f"{event.target} has power again"
+        raise WishRefused(f"{event.target} is so already")
 
-    def _play(self, event: ScenarioEvent, now: datetime) -> str:
+    def _do(self, event: ScenarioEvent, now: datetime) -> str:
+        if event.act is Act.POWER_CUT or (event.act is Act.MEND and event.target in self._plugs):
+            return self._power(event)
         if event.act in ACTS_AT_A_CAMERA:
             return self._fault(event)
+        if event.act not in WORLD_ACTS:
+            raise WishRefused(f"'{event.act}' is not for the demo; call: facings store run --mode processes")
         try:
             return self.life.do(event, now).words
         except (KeyError, SimulatorError) as error:
