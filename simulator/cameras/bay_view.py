@@ -38,6 +38,8 @@ from simulator.store.world import World
 
 _SLOPPY_YAW_DEG, _SLOPPY_X_MM = 2.5, 1.5
 """How carelessly a unit stands: standard deviations."""
+_WALKING_BLUR_FRACTION = 0.012
+"""How far somebody who walks gets while the shutter is open, as a share of the picture's width."""
 
 
 def _style(zone: ZonePlan) -> PackStyle:
@@ -138,7 +140,7 @@ def scene_of(bay: BayPlan, world: World, moment: Moment | None = None) -> Scene:
         packs=tuple(packs),
         gaps=merge_gaps(tuple(gaps)),
         plates=tuple(paddles),
-        occluders=tuple(_occluder(pose) for pose in poses),
+        occluders=tuple(_occluder(pose, bay) for pose in poses),
     )
 
 
@@ -202,7 +204,7 @@ def _paddle(place: ZonePlace, column: int, x_mm: float, units_count: int) -> Pla
     )
 
 
-def _occluder(pose: Pose) -> Occluder:
+def _occluder(pose: Pose, bay: BayPlan) -> Occluder:
     return Occluder(
         kind="trolley" if pose.kind == "trolley" else "shopper",
         x_mm=pose.x_mm,
@@ -211,6 +213,7 @@ def _occluder(pose: Pose) -> Occluder:
         height_mm=pose.height_mm,
         turn_deg=pose.turn_deg,
         reach_mm=pose.reach_mm,
+        motion_px=_WALKING_BLUR_FRACTION * bay.image_wh_px[0] if pose.is_walking else 0.0,
     )
 
 

@@ -34,6 +34,7 @@ class Pose:
     reach_mm: tuple[float, float, float] | None
     """Where the hand is, a little inside the shelf; None when it hangs."""
     look_seed: int
+    is_walking: bool = False
 
 
 def pose_of(presence: Presence, at: datetime, bay: BayPlan) -> Pose:
@@ -47,9 +48,10 @@ def pose_of(presence: Presence, at: datetime, bay: BayPlan) -> Pose:
     reach_mm = None
     if presence.kind == "trolley":
         return Pose("trolley", x_mm, z_mm + 120, 1020, 560, float(build.uniform(-30, 30)), None, presence.look_seed)
-    walking_s = min(after_s, left_s)
-    if walking_s < _WALK_S:
-        away = 1.0 - (walking_s // POSE_S + 0.5) * POSE_S / _WALK_S
+    since_edge_s = min(after_s, left_s)
+    is_walking = since_edge_s < _WALK_S
+    if is_walking:
+        away = 1.0 - (since_edge_s // POSE_S + 0.5) * POSE_S / _WALK_S
         x_mm += (side if after_s < left_s else -side) * away * 700
         turn_deg = float(-90 * side)
     else:
@@ -69,4 +71,5 @@ def pose_of(presence: Presence, at: datetime, bay: BayPlan) -> Pose:
         turn_deg,
         reach_mm,
         presence.look_seed,
+        is_walking,
     )

@@ -34,6 +34,10 @@ PAINTERS = threading.BoundedSemaphore(max(1, (os.cpu_count() or 2) - 1))
 """Painting takes a whole core; at least one is left for those who send and look."""
 
 
+_UNTOLD = Moment(at=datetime(2026, 3, 2, 12, 0, tzinfo=UTC))
+"""The light until somebody says which: a bright noon."""
+
+
 class ShelfCamera:
     """One simulated camera. Thread-safe.
 
@@ -58,7 +62,7 @@ class ShelfCamera:
         self._burns_in_clock = burns_in_clock
         self._changed = threading.Condition()
         self._scene = scene
-        self._moment = moment or Moment(at=datetime.now(UTC))
+        self._moment = moment or _UNTOLD
         self._faults = Faults()
         self._turn = 0
         self._painting = Painting()
