@@ -19,6 +19,7 @@ import httpx
 
 from edge.config import BrokerConfig, CameraConfig, NodeConfig
 from simulator.cameras.bay_view import calibration_of
+from simulator.errors import ProcessError
 from simulator.rig.compression import NodePace, WorldClock, fixed_notes, hurried_judge, node_pace, world_clock
 from simulator.rig.mischief import Mischief, Wishes, rig_node
 from simulator.rig.process_run_books import BooksDesk
@@ -81,11 +82,14 @@ def run_processes(
     began_s = time.monotonic()
     folder = folder.resolve()  # processes have working folders of their own
     folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        run = _Run(scenario_name, scenario, seed, speed, stack)
-        run.set_up(folder, broker or usual_broker(), database_url, transport)
-        run.live(progress)
-        record = run.account()
+    try:
+        with ExitStack() as stack:
+            run = _Run(scenario_name, scenario, seed, speed, stack)
+            run.set_up(folder, broker or usual_broker(), database_url, transport)
+            run.live(progress)
+            record = run.account()
+    except httpx.HTTPError as error:
+        raise ProcessError(f"the hub does not answer as it should: {error!r}") from error
     record.elapsed_s = round(time.monotonic() - began_s, 1)
     return record
 
@@ -158,7 +162,10 @@ class _Run:
         group, camera_ids = self._system.group, {bay.camera_id for bay in self._plan.bays}
 
         def all_heard() -> bool:
-            return camera_ids <= {camera["camera_id"] for camera in self._system.read("cameras")}
+            try:
+                return camera_ids <= {camera["camera_id"] for camera in self._system.read("cameras")}
+            except httpx.TransportError:
+                return False  # a busy machine: asked again
 
         wait_until(all_heard, "a report of every camera", START_PATIENCE_S, group)
         ready_at = utc_now() + least_warm_up(self._stretches, self._opened_at, self._speed)
