@@ -213,6 +213,8 @@ def _registered(reference: Reference, picture: GreyImage, landmarks: Landmarks) 
 
 
 def _mapped(matrix: Matrix, spots_px: NDArray[np.int32]) -> NDArray[np.float32]:
+    if not len(spots_px):  # OpenCV answers None to no points
+        return np.zeros((0, 2), np.float32)
     return np.asarray(cv2.perspectiveTransform(spots_px[:, None].astype(np.float32), matrix)[:, 0], np.float32)
 
 
