@@ -99,17 +99,17 @@ def _arm(shoulder: Array, hand: Array, outward: Array, dress: _Dress, height_mm:
     half = (shoulder + elbow) / 2
     limb = ((shoulder, 0.036 * thick), (elbow, 0.027 * thick), (hand, 0.019))
     parts = [
-        _Part(tuple((spot, r * height_mm) for spot, r in limb), fore, 0.0 if dress.short_sleeves else 1.0, 6.0),
-        _Part(((hand, 0.017 * height_mm), (tip, 0.018 * height_mm)), skin, 0.0, 8.0),
+        _Part(tuple((spot, r * height_mm) for spot, r in limb), fore, 0.0 if dress.short_sleeves else 1.0, 26.0),
+        _Part(((hand, 0.017 * height_mm), (tip, 0.018 * height_mm)), skin, 0.0, 28.0),
     ]
     across = np.cross(way, np.array([0.0, 0.0, 1.0]))
     across /= max(float(np.linalg.norm(across)), 1e-6)
     for finger in (-1.5, -0.5, 0.5, 1.5):
         root = tip + across * finger * 0.0085 * height_mm
         end = root + way * (0.042 - 0.004 * abs(finger)) * height_mm
-        parts.append(_Part(((root, 0.0062 * height_mm), (end, 0.005 * height_mm)), dimmed(skin, 0.96), 0.0, 9.0))
+        parts.append(_Part(((root, 0.0062 * height_mm), (end, 0.005 * height_mm)), dimmed(skin, 0.96), 0.0, 29.0))
     if dress.short_sleeves:
-        parts.append(_Part(((shoulder, 0.04 * height_mm), (half, 0.038 * height_mm)), sleeve, 1.0, 7.0))
+        parts.append(_Part(((shoulder, 0.04 * height_mm), (half, 0.038 * height_mm)), sleeve, 1.0, 27.0))
     return parts
 
 
@@ -145,7 +145,7 @@ def _trunk(foot: Array, ahead: Array, right: Array, dress: _Dress, height_mm: fl
     chest = tuple((at(side * 0.06 * girth, 0.7), 0.062 * h * girth) for side in (-1, 1))
     hem_y = 0.36 if dress.coat else 0.48
     hem = tuple((at(side * 0.052 * girth, hem_y), (0.066 if dress.coat else 0.058) * h * girth) for side in (-1, 1))
-    parts = [_Part((*shoulders, *chest, *hem), dress.top, 2.0, 45.0, chain=False)]
+    parts = [_Part((*shoulders, *chest, *hem), dress.top, 2.0, 120.0, chain=False)]
     for side, step in ((-1, -0.02), (1, 0.03)):
         hip, knee = at(side * _HIP_X, _HIP_Y - 0.02), at(side * 0.052, 0.28, step)
         ankle = at(side * 0.05, 0.045, step * 1.4)

@@ -45,7 +45,7 @@ def random_doors(rng: Generator, bay: Bay) -> tuple[Door, ...]:
 
 def random_occluders(rng: Generator, bay: Bay, view: View) -> tuple[Occluder, ...]:
     """One or two people, or a trolley or basket, between the camera and the bay."""
-    eye_x, _, eye_z = view.position_mm
+    (eye_x, eye_y, eye_z), (aim_x, aim_y, _) = view.position_mm, view.aim_mm
     if eye_z < _ROOM_MM:
         return _reaching_in(rng, bay, eye_z)
     deepest = 0.6 * eye_z
@@ -53,9 +53,10 @@ def random_occluders(rng: Generator, bay: Bay, view: View) -> tuple[Occluder, ..
     for _ in range(1 + int(rng.random() < 0.25)):
         z_mm = float(rng.uniform(min(250.0, 0.3 * deepest), max(260.0, deepest)))
         share = z_mm / max(eye_z, 1.0)
-        at = rng.uniform(-0.1, 1.1) * bay.width_mm
+        half_mm = 0.5 * view.image_wh_px[0] / view.focal_px * (eye_z - z_mm)
+        x_mm = float(aim_x * (1 - share) + eye_x * share + rng.uniform(-0.9, 0.9) * half_mm)
+        level_mm = float(aim_y * (1 - share) + eye_y * share)
         chance = rng.random()
-        x_mm = float(at * (1 - share) + eye_x * share)
         reach: PointMm | None = None
         if rng.random() < 0.55:
             reach = (x_mm + float(rng.normal(0, 250)), float(rng.uniform(0.2, 0.9)) * bay.height_mm, -20.0)
@@ -67,7 +68,7 @@ def random_occluders(rng: Generator, bay: Bay, view: View) -> tuple[Occluder, ..
                 z_mm=z_mm,
                 seed=int(rng.integers(1 << 20)),
                 height_mm=float(rng.normal(1690, 90)),
-                floor_mm=_floor_mm(rng, bay, reach),
+                floor_mm=_floor_mm(rng, bay, level_mm),
                 turn_deg=turn,
                 reach_mm=reach,
                 motion_px=float(rng.uniform(3, 18)) if rng.random() < 0.4 else 0.0,
@@ -98,11 +99,11 @@ def _reaching_in(rng: Generator, bay: Bay, eye_z: float) -> tuple[Occluder, ...]
     return (arm,)
 
 
-def _floor_mm(rng: Generator, bay: Bay, reach: PointMm | None) -> float:
-    """Bays are drawn from any height above the floor: put the floor where an arm or a body meets the bay."""
-    if reach is not None:
-        return reach[1] - float(rng.uniform(700, 1500))
-    return -float(rng.uniform(0.0, max(1.0, 1500.0 - bay.height_mm * 0.5)))
+def _floor_mm(rng: Generator, bay: Bay, level_mm: float) -> float:
+    """The floor: that of a tall bay, else where it lets a body fill the picture's middle (`level_mm`)."""
+    if bay.height_mm > _ROOM_MM and rng.random() < 0.5:
+        return -30.0
+    return level_mm - float(rng.uniform(550, 1450))
 
 
 def wobblers(rng: Generator, bay: Bay) -> list[Prop]:

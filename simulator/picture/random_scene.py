@@ -322,12 +322,12 @@ def _light(rng: Generator, style: StoreStyle) -> Light:
 
 def _look(rng: Generator, facing_px: float) -> CameraLook:
     cast = rng.normal(0, 0.045, 3)
-    wild = float(rng.choice([1.0, 2.2], p=[0.8, 0.2]))
+    wild = float(rng.choice([1.0, 1.7], p=[0.85, 0.15]))
     look = CameraLook(
         blur_px=float(rng.choice([0.0, 0.5, 0.8, 1.3], p=[0.6, 0.25, 0.1, 0.05])),
         noise_sigma=float(rng.choice([0.0, 2.0, 5.0, 10.0], p=[0.3, 0.4, 0.2, 0.1])),
         jpeg_quality=int(rng.integers(35, 97)) if rng.random() < 0.7 else 0,
-        gain=float(np.exp(rng.normal(0.06, 0.11 * wild))),
+        gain=float(np.exp(rng.normal(0.03, 0.1 * wild))),
         gamma=float(np.exp(rng.normal(-0.05, 0.1 * wild))),
         balance_bgr=(float(1 + cast[0]), float(1 + cast[1] * 0.5), float(1 + cast[2])),
         contrast=float(rng.uniform(0.92, 1.25)),
