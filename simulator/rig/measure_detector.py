@@ -181,15 +181,23 @@ def _errors(members: list[_Seen]) -> GroupErrors:
     confidences = np.concatenate([one.confidences for one in members])
     found = confidences[confidences > 0]
     quantiles = np.quantile(found, np.linspace(0, 1, QUANTILES_COUNT)) if found.size else ()
-    strays = [stray for one in members for stray in one.strays[0]]
-    step = max(1, len(strays) // MOST_STRAYS_COUNT)
+    strays = [stray for one in members if one.confidences[0] > 0 for stray in one.strays[0]]
+    instead = [stray for one in members if one.confidences[0] == 0 for stray in one.strays[0]]
+    found_count = sum(1 for one in members if one.confidences[0] > 0)
     return GroupErrors(
         boxes_count=len(members),
         missed_fraction=round(1.0 - found.size / confidences.size, 4),
         confidence_quantiles=tuple(round(float(one), 4) for one in quantiles),
-        strays_per_box=round(len(strays) / len(members), 4),
-        strays=tuple(strays[::step][:MOST_STRAYS_COUNT]),
+        strays_per_found=round(len(strays) / max(1, found_count), 4),
+        strays=_some(strays),
+        strays_per_missed=round(len(instead) / max(1, len(members) - found_count), 4),
+        strays_instead=_some(instead),
     )
+
+
+def _some(strays: list[Stray]) -> tuple[Stray, ...]:
+    step = max(1, len(strays) // MOST_STRAYS_COUNT)
+    return tuple(strays[::step][:MOST_STRAYS_COUNT])
 
 
 def _correlations(groups: dict[str, list[_Seen]]) -> tuple[float, float]:
@@ -246,7 +254,9 @@ def main(
         )
         typer.echo(f"{plan.store_id}: a box correlates by {table.box_correlation}, a SKU by {table.sku_correlation}")
         for name, errors in table.groups.items():
-            counts = f"{errors.boxes_count:6d} missed {errors.missed_fraction:5.1%} strays {errors.strays_per_box:.3f}"
+            counts = (
+                f"{errors.boxes_count:6d} missed {errors.missed_fraction:6.2%} strays {errors.strays_per_found:.3f}"
+            )
             typer.echo(f"  {name:32s} {counts}")
     out.write_text(ErrorTables(stores=tables).model_dump_json() + "\n")
 

@@ -87,8 +87,12 @@ class GroupErrors(_Part):
     missed_fraction: float
     confidence_quantiles: tuple[float, ...]
     """Of those found, evenly spaced from the 0th to the 100th percentile."""
-    strays_per_box: float
+    strays_per_found: float
     strays: tuple[Stray, ...]
+    """Beside things that were found."""
+    strays_per_missed: float
+    strays_instead: tuple[Stray, ...]
+    """Beside, and often in place of, things that were missed."""
 
 
 class ErrorTable(_Part):
@@ -151,6 +155,7 @@ class _Luck:
     """Standard normal, but for the share of a single look."""
     edges: tuple[float, ...]
     strays: tuple[Stray, ...]
+    strays_instead: tuple[Stray, ...]
 
 
 class ModelledDetector:
@@ -215,7 +220,7 @@ class ModelledDetector:
         if confidence >= thresholds.get(label, 1.0):
             edges = np.array(luck.edges) + self._table.edge_look_sd_fraction * look[1:5]
             rows.append((confidence, label, np.array(thing.xyxy_px) + edges * sides_px))
-        for stray in luck.strays:
+        for stray in luck.strays if confidence else luck.strays_instead:
             doubt = _shaken(stray.confidence, self._weights[2] * float(look[5]))
             if doubt >= thresholds.get(stray.label, 1.0):
                 place = np.array([x0, y0, x0, y0]) + np.array(stray.xyxy) * sides_px
@@ -242,9 +247,14 @@ class ModelledDetector:
         score = self._weights[0] * of_sku.standard_normal() + self._weights[1] * rng.standard_normal()
         lasting_sd = sqrt(max(0.0, self._table.edge_sd_fraction**2 - self._table.edge_look_sd_fraction**2))
         edges = tuple(float(edge) for edge in lasting_sd * rng.standard_normal(4))
-        count = int(rng.poisson(errors.strays_per_box)) if errors.strays else 0
-        strays = tuple(errors.strays[int(rng.integers(len(errors.strays)))] for _ in range(count))
-        return _Luck(errors, float(score), edges, strays)
+        strays = _chosen(errors.strays, errors.strays_per_found, rng)
+        strays_instead = _chosen(errors.strays_instead, errors.strays_per_missed, rng)
+        return _Luck(errors, float(score), edges, strays, strays_instead)
+
+
+def _chosen(strays: tuple[Stray, ...], per_box: float, rng: np.random.Generator) -> tuple[Stray, ...]:
+    count = int(rng.poisson(per_box)) if strays else 0
+    return tuple(strays[int(rng.integers(len(strays)))] for _ in range(count))
 
 
 def _confidence(errors: GroupErrors, score: float) -> float:
