@@ -201,3 +201,29 @@ def test_a_folder_stands_for_its_pictures_in_order(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     single = tmp_path / "notes.txt"
     assert [path.name for path in picture_paths([tmp_path, single])] == ["a.PNG", "b.jpg", "notes.txt"]
+
+
+def noisy_scene() -> Image.Image:
+    """A shelf's worth of detail, 320 x 240."""
+    return Image.fromarray(np.random.default_rng(1).integers(0, 255, (240, 320, 3), dtype=np.uint8))
+
+
+@pytest.mark.parametrize("kept_fraction", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_jpeg_that_lost_its_end_but_has_an_end_marker_is_refused(kept_fraction: float, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    whole = encoded(noisy_scene(), "JPEG", quality=85, exif=exif.tobytes())
+    scan_at = whole.rfind(b"\xff\xda") + 14
+    cut = whole[: scan_at + int((len(whole) - scan_at) * kept_fraction)] + b"\xff\xd9"
+    assert decode_picture(whole) is not None
+    with pytest.raises(PictureError, match="part of the picture is missing"):
+        decode_picture(cut)
+
+
+@pytest.mark.parametrize("colour", [(128, 128, 128), (129, 127, 128), (0, 0, 0), (255, 255, 255)])
+def test_a_grey_wall_below_the_shelf_is_no_missing_part(colour: tuple[int, int, int]) -> None:
+    wall = np.asarray(noisy_scene()).copy()
+    noise = np.random.default_rng(2).integers(-2, 3, (80, 320, 3))
+    wall[160:] = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
+    assert decode_picture(encoded(Image.fromarray(wall), "JPEG", quality=95)) is not None

@@ -193,3 +193,28 @@ def test_a_glimpse_of_any_size_works(wh_px: tuple[int, int]) -> None:
     seen = glimpse(np.full((wh_px[1], wh_px[0], 3), 90, np.uint8))
     assert seen.thumbnail.shape[1] <= 160
     assert seen.sharpness >= 0
+
+
+def with_clock(sample: Picture, second: int) -> Picture:
+    """The same picture with digits in a corner that change."""
+    shown = sample.copy()
+    cv2.rectangle(shown, (4, 4), (70, 18), (0,), cv2.FILLED)
+    cv2.putText(shown, f"12:00:{second:02d}", (5, 16), cv2.FONT_HERSHEY_PLAIN, 0.9, (255,))
+    return shown
+
+
+def test_a_frozen_picture_under_a_running_clock_is_frozen() -> None:
+    watch = FrozenWatch(60)
+    sample = np.asarray(np.random.default_rng(1).integers(0, 255, (180, 320), dtype=np.uint8))
+    frozen = [watch.is_frozen(with_clock(sample, second % 60), float(second)) for second in range(0, 75, 5)]
+    assert not any(frozen[:12])
+    assert all(frozen[12:])
+
+
+def test_a_quiet_camera_with_a_running_clock_is_not_frozen() -> None:
+    watch = FrozenWatch(60)
+    rng = np.random.default_rng(1)
+    scene = rng.integers(40, 200, (180, 320))
+    for second in range(0, 300, 5):
+        noisy = np.clip(scene + (rng.random(scene.shape) < 0.01), 0, 255).astype(np.uint8)
+        assert not watch.is_frozen(with_clock(noisy, second % 60), float(second))
