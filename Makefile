@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 .PHONY: help demo test check format lint types arrows fast lock system-packages clean
 
 help:
-	@echo "make demo    run a small store on this machine: cameras, nodes, hub, a shopper"
+	@echo "make demo    run a small store on this machine: cameras, nodes, hub, shoppers, a page to fool it"
 	@echo "make test    everything CI runs: format, lint, types, arrows, all tests"
 	@echo "make check   the quick part of it: format, lint, types, arrows, fast tests"
 	@echo "make lock    resolve the dependencies anew into deploy/lock/"
