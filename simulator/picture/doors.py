@@ -19,7 +19,7 @@ from simulator.picture.scene import Door
 
 Array: TypeAlias = NDArray[Any]
 _GLASS_WH_PX = (192, 384)
-_DOOR_SEEDS = 60
+_DOOR_SEEDS = 12
 _GASKET_FRACTION = 0.22
 
 
@@ -89,7 +89,7 @@ def _mist(rng: Generator, amount: float) -> Picture:
     return (np.clip(mist, 0, 0.96) * 255).astype(np.uint8)
 
 
-@lru_cache(maxsize=24)
+@lru_cache(maxsize=80)
 def _glass(seed: int, reflection_percent: int, mist_percent: int) -> tuple[Picture, ...]:
     rng = np.random.default_rng((seed, 21))
     shine = cv2.convertScaleAbs(_opposite_aisle(rng), alpha=reflection_percent / 220)

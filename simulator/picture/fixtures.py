@@ -134,9 +134,9 @@ def _mesh(panel: Picture, colour: Colour, rng: Generator) -> Picture:
     return panel
 
 
-@lru_cache(maxsize=48)
+@lru_cache(maxsize=200)
 def back_panel(kind: BackKind, colour: Colour, seed: int) -> tuple[Picture, ...]:
-    """The panel behind the goods, 512 x 512, covering about 1 m a side."""
+    """The panel behind the goods, 256 x 256 and coarser, covering about 1 m a side: it is never in focus."""
     rng = np.random.default_rng((seed, 4))
     panel: Picture = np.full((512, 512, 3), colour, np.uint8)
     if kind == "wood":
@@ -152,7 +152,7 @@ def back_panel(kind: BackKind, colour: Colour, seed: int) -> tuple[Picture, ...]
     elif kind == "mesh":
         panel = _mesh(panel, colour, rng)
     speckle(panel, rng, 4)
-    return pyramid(with_alpha(panel))
+    return pyramid(with_alpha(panel))[1:]
 
 
 @lru_cache(maxsize=16)
@@ -253,4 +253,4 @@ def textures_of_row(row: ShelfRow) -> tuple[tuple[Picture, ...], tuple[Picture, 
 
 def texture_of_back(bay: Bay) -> tuple[Picture, ...]:
     """The bay's back panel."""
-    return back_panel(bay.back, bay.back_bgr, bay.back_seed % 24)
+    return back_panel(bay.back, bay.back_bgr, bay.back_seed % 3)

@@ -13,6 +13,9 @@ from simulator.picture.overlay import motion_kernel
 from simulator.picture.printing import Picture, hsv
 from simulator.picture.scene import CameraLook, Light
 
+_GRAIN_ROOM_PX = 256
+"""Noise is cut from one sheet at one of 65,536 places: drawing it anew for every frame costs more than it shows."""
+
 
 def light_map(light: Light, width_px: int, height_px: int) -> Picture:
     """Brightness factor float32 (height, width) at an eighth of the picture's size: slopes and spots."""
@@ -30,6 +33,15 @@ def light_map(light: Light, width_px: int, height_px: int) -> Picture:
 def _vignette(width: int, height: int) -> Picture:
     xs, ys = np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32)
     return (xs[None] ** 2 + ys[:, None] ** 2) / 2
+
+
+@lru_cache(maxsize=6)
+def _grain(sigma_eighths: int, height: int, width: int) -> tuple[Picture, Picture]:
+    """Sensor noise, split into what it adds and what it takes, uint8; larger than a picture to be cut at any place."""
+    rng = np.random.default_rng(sigma_eighths)
+    wide = (height + _GRAIN_ROOM_PX, width + _GRAIN_ROOM_PX)
+    grain = rng.standard_normal((*wide, 3), dtype=np.float32) * (sigma_eighths / 8)
+    return tuple(np.clip(np.round(sign * grain), 0, 255).astype(np.uint8) for sign in (1, -1))  # type: ignore[return-value]
 
 
 def _glass(picture: Picture, seed: int) -> Picture:
@@ -73,11 +85,10 @@ def apply_look(picture: Picture, look: CameraLook, rng: Generator) -> Picture:
     table = np.stack([_tone_table(look, c) for c in range(3)], axis=-1)[None]
     picture = cv2.LUT(picture, table)
     if look.noise_sigma > 0:
-        tile = rng.standard_normal((height // 2 + 8, width // 2 + 8), dtype=np.float32) * look.noise_sigma
-        grain = np.tile(tile, (2, 2))[:height, :width]
-        shift = int(rng.integers(1, 60))
-        coloured = cv2.merge([grain, np.roll(grain, shift, 1), np.roll(grain, 2 * shift, 0)])
-        picture = cv2.add(picture, coloured, dtype=cv2.CV_8U)
+        added, taken = _grain(round(look.noise_sigma * 8), height, width)
+        top, left = (int(v) for v in rng.integers(0, _GRAIN_ROOM_PX, 2))
+        part = np.s_[top : top + height, left : left + width]
+        picture = cv2.subtract(cv2.add(picture, added[part]), taken[part])
     if look.sharpen > 0:
         picture = cv2.addWeighted(picture, 1 + look.sharpen, cv2.GaussianBlur(picture, (0, 0), 1.2), -look.sharpen, 0)
     if look.jpeg_quality:

@@ -15,6 +15,7 @@ from simulator.picture.scene import View
 
 Array: TypeAlias = NDArray[Any]
 _WIDEST_MARGIN_PX = 160
+_NODE_PX = 8
 
 
 @lru_cache(maxsize=8)
@@ -80,18 +81,16 @@ def undistort_maps(view: View, margin_px: int = 0) -> tuple[Array, Array]:
     """
     width, height = view.image_wh_px
     centre = np.array([width / 2, height / 2])
-    across, down = width // 8 + 1, height // 8 + 1
-    xs, ys = np.linspace(0.5, width - 0.5, across), np.linspace(0.5, height - 0.5, down)
+    across, down = (-(-side // _NODE_PX) + 2 for side in (width, height))
+    xs, ys = ((np.arange(count) - 0.5) * _NODE_PX for count in (across, down))
     grid = np.stack(np.meshgrid(xs, ys), axis=-1)
     target = (grid - centre) / view.focal_px
     ray = target.copy()
     for _ in range(6):
         r2 = (ray**2).sum(axis=-1, keepdims=True)
         ray = target / (1 + view.k1 * r2 + view.k2 * r2**2)
-    shift = (centre + ray * view.focal_px - grid).astype(np.float32)
-    columns = np.arange(width, dtype=np.float32)
-    rows = np.arange(height, dtype=np.float32)
-    node_x = (columns * (across - 1) / (width - 1))[None].repeat(height, axis=0)
-    node_y = (rows * (down - 1) / (height - 1))[:, None].repeat(width, axis=1)
-    moved = cv2.remap(shift, node_x, node_y, cv2.INTER_LINEAR)
-    return columns[None] + moved[..., 0] + margin_px, rows[:, None] + moved[..., 1] + margin_px
+    shift = (centre + ray * view.focal_px - grid + margin_px).astype(np.float32)
+    wide = cv2.resize(shift, (across * _NODE_PX, down * _NODE_PX), interpolation=cv2.INTER_LINEAR)
+    moved = wide[_NODE_PX : _NODE_PX + height, _NODE_PX : _NODE_PX + width]
+    columns, rows = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+    return columns[None] + moved[..., 0], rows[:, None] + moved[..., 1]

@@ -25,7 +25,7 @@ from simulator.picture.printing import (
 from simulator.picture.scene import PriceTag
 
 TAG_HEIGHT_PX = 44
-_TAG_SEEDS = 240
+_TAG_SEEDS = 60
 _SEGMENTS = {
     "0": "abcdef",
     "1": "bc",
@@ -163,7 +163,7 @@ def _under_plastic(face: Picture, rng: Generator) -> None:
     face[:] = (face + (255.0 - face) * shine.clip(0, 1)[..., None]).astype(np.uint8)
 
 
-@lru_cache(maxsize=2000)
+@lru_cache(maxsize=3000)
 def tag_face(kind: str, seed: int, width: int, height: int) -> tuple[Picture, ...]:
     """A price tag: the price large, the name small, often a barcode."""
     rng = np.random.default_rng((seed, 5))
@@ -176,5 +176,5 @@ def tag_face(kind: str, seed: int, width: int, height: int) -> tuple[Picture, ..
 
 def tag_texture(tag: PriceTag) -> tuple[Picture, ...]:
     """The texture of a placed tag, 44 px high."""
-    width = max(24, min(160, 8 * round(TAG_HEIGHT_PX / 8 * tag.width_mm / tag.height_mm)))
+    width = max(32, min(160, 16 * round(TAG_HEIGHT_PX / 16 * tag.width_mm / tag.height_mm)))
     return tag_face(tag.kind, tag.seed % _TAG_SEEDS, width, TAG_HEIGHT_PX)
