@@ -119,7 +119,7 @@ class NodePace:
 
 
 _NODE_FLOORS_S = {"report_interval_s": 0.5, "evidence_interval_s": 1.0}
-_CAMERA_FLOORS_S = {"stall_timeout_s": 2.0, "frozen_after_s": 2.0}
+_CAMERA_FLOORS_S = {"frozen_after_s": 2.0}
 _LEAST_KEEPALIVE_S = 5
 
 
@@ -127,12 +127,13 @@ def node_pace(*, node: BaseModel, camera: BaseModel, keepalive_s: float, speed: 
     """Divide every patience of a node's configuration by the speed, no lower than a process on a real machine allows.
 
     `node` and `camera` hold the product's own values; what ends in `_s` and is set is a patience. The look interval
-    goes no lower than `least_look_s`, and a report comes no more often than a look.
+    goes no lower than `least_look_s`, the time after which a camera is given up no lower than `least_stall_s`, and a
+    report comes no more often than a look.
     """
     node_floors_s = {**_NODE_FLOORS_S, "look_interval_s": least_look_s}
     settings, node_notes = _divided(node, speed, node_floors_s)
     settings["report_interval_s"] = max(settings["report_interval_s"], settings["look_interval_s"])
-    options, camera_notes = _divided(camera, speed, _CAMERA_FLOORS_S)
+    options, camera_notes = _divided(camera, speed, {**_CAMERA_FLOORS_S, "stall_timeout_s": least_stall_s})
     notes = node_notes + camera_notes
     hurried_keepalive_s = max(_LEAST_KEEPALIVE_S, round(keepalive_s / speed))
     if hurried_keepalive_s * speed > keepalive_s * _WORTH_A_NOTE:

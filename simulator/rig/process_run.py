@@ -56,6 +56,8 @@ SAMPLE_EVERY = timedelta(minutes=1)
 LEAST_POLL_S = 0.5
 START_PATIENCE_S = 120.0
 SETTLE_PATIENCE_S = 30.0
+LEAST_STALL_S = 4.0
+"""Real time that a camera over HTTP is given for a picture."""
 LATE_WORLD_S = 60.0
 """World events that are shown later than this make a run worth a warning."""
 _TICK_S = 0.05
@@ -126,6 +128,8 @@ class _Run:
             keepalive_s=node.broker.keepalive_s,
             speed=self._speed,
             least_look_s=self._carried.least_look_s,
+            # A stream over RTSP takes seconds to begin on a busy machine, whatever the speed.
+            least_stall_s=camera.stall_timeout_s if transport is CameraTransport.RTSP else LEAST_STALL_S,
         )
         judge, judge_notes = hurried_judge(
             judge_settings_of(self._plan), speed=self._speed, report_interval_s=pace.settings["report_interval_s"]

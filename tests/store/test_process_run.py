@@ -27,18 +27,18 @@ OPENS_ALIKE_WITHIN = timedelta(minutes=8)
 the speed: five and twenty minutes of this world. The rest is what a shared machine may add."""
 
 MORNING = """
-title = "Twenty minutes of a morning"
+title = "A quarter of an hour of a morning"
 happens = "Cola sells out, nuts are stolen, crisps sell out, the breakfast camera is covered for a while."
 expected = "One alert for each."
 store = "corner"
 begins_at = 09:00:00
-lasts = "22m"
+lasts = "17m"
 habits = { shoppers = { demand_factor = 0.35 } }
 events = [
   { at = "2m", act = "sell", target = "cola", units = 99 },
   { at = "3m", act = "steal", target = "nuts", units = 99 },
   { at = "4m", act = "sell", target = "crisps", units = 99 },
-  { at = "10m", act = "cover", target = "cam-breakfast", lasting = "6m" },
+  { at = "9m", act = "cover", target = "cam-breakfast", lasting = "5m" },
 ]
 """
 
@@ -48,7 +48,7 @@ happens = "Node, hub and broker are cut off one after the other. The other node'
 expected = "The empty cola is told, and no report is lost or doubled."
 store = "corner"
 begins_at = 09:00:00
-lasts = "16m"
+lasts = "15m"
 habits = { shoppers = { demand_factor = 0.35 } }
 events = [
   { at = "1m", act = "duplicate", target = "node-breakfast" },

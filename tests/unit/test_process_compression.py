@@ -111,7 +111,12 @@ def pace(speed: float, least_look_s: float = 0.2) -> NodePace:
     camera = CameraConfig(camera_id="any", source="any")
     node = NodeConfig(node_id="any", state_dir=Path(), broker=BrokerConfig(host="any"), cameras=(camera,))
     return node_pace(
-        node=node, camera=camera, keepalive_s=node.broker.keepalive_s, speed=speed, least_look_s=least_look_s
+        node=node,
+        camera=camera,
+        keepalive_s=node.broker.keepalive_s,
+        speed=speed,
+        least_look_s=least_look_s,
+        least_stall_s=4.0,
     )
 
 
