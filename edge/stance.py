@@ -80,13 +80,20 @@ def far_is_sure(matrix: Matrix, inliers_count: int, candidates_count: int) -> bo
 
 def shift_of(view: CameraView, now_from_anchor: Matrix, tolerance_fraction: float) -> Shift:
     """What a map from calibrated pixels to present pixels does to the zones; `view` is of the same picture size."""
-    most_mm, worst = 0.0, 0.0
-    for zone, outline_px in view.zone_polygons_px:
-        outline = outline_px[np.isfinite(outline_px).all(axis=1)].astype(np.float64)
-        if zone.zone_id in view.out_of_view_zone_ids or not len(outline):
-            continue
-        off_mm = np.linalg.norm(view.to_bay_mm(_mapped(now_from_anchor, outline)) - view.to_bay_mm(outline), axis=1)
-        zone_mm = float(np.nan_to_num(off_mm, nan=np.inf).max())
+    outlines = [
+        (zone, outline_px[np.isfinite(outline_px).all(axis=1)].astype(np.float64))
+        for zone, outline_px in view.zone_polygons_px
+        if zone.zone_id not in view.out_of_view_zone_ids
+    ]
+    outlines = [(zone, outline) for zone, outline in outlines if len(outline)]
+    points_px = np.concatenate([outline for _, outline in outlines] or [np.zeros((0, 2))])
+    # All points in one call: undoing the lens takes many small steps, whatever the number of points.
+    here, there = np.split(view.to_bay_mm(np.concatenate([points_px, _mapped(now_from_anchor, points_px)])), 2)
+    off_mm = np.nan_to_num(np.linalg.norm(there - here, axis=1), nan=np.inf)
+    most_mm, worst, start = 0.0, 0.0, 0
+    for zone, outline in outlines:
+        zone_mm = float(off_mm[start : start + len(outline)].max())
+        start += len(outline)
         tolerance_mm = tolerance_fraction * min(zone.facing_width_mm, WIDEST_FACING_MM)
         most_mm, worst = max(most_mm, zone_mm), max(worst, zone_mm / tolerance_mm)
     roll_deg = _roll_deg(view, now_from_anchor)
