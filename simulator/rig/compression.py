@@ -123,7 +123,15 @@ _CAMERA_FLOORS_S = {"frozen_after_s": 2.0}
 _LEAST_KEEPALIVE_S = 5
 
 
-def node_pace(*, node: BaseModel, camera: BaseModel, keepalive_s: float, speed: float, least_look_s: float) -> NodePace:
+def node_pace(
+    *,
+    node: BaseModel,
+    camera: BaseModel,
+    keepalive_s: float,
+    speed: float,
+    least_look_s: float,
+    least_stall_s: float,
+) -> NodePace:
     """Divide every patience of a node's configuration by the speed, no lower than a process on a real machine allows.
 
     `node` and `camera` hold the product's own values; what ends in `_s` and is set is a patience. The look interval
