@@ -104,6 +104,8 @@ def run_benchmark(
         for one in _played(plays, jobs_count):
             finished.append(one)
             bar.update(task, advance=1, description=f"{one.scenario}, seed {one.seed}")
+            if not console.is_terminal:
+                console.print(f"{len(finished)} of {len(plays)}: {one.scenario}, seed {one.seed}", highlight=False)
     order = {name: place for place, name in enumerate([*wish.plans, *wish.also])}
     finished.sort(key=lambda one: (order[one.scenario], one.seed))
     made = Made(
