@@ -7,6 +7,7 @@
 The processes know nothing of a simulation but shorter patience. Nothing is left running, however the run ends.
 """
 
+import math
 import statistics
 import threading
 import time
@@ -310,7 +311,7 @@ class _Run:
         lags_s = sorted(self._cameras.lags_s)
         if lags_s:
             median_s, worst_s = statistics.median(lags_s), lags_s[-1]
-            late_s = lags_s[int(0.95 * (len(lags_s) - 1))] * self._speed
+            late_s = lags_s[math.ceil(0.95 * len(lags_s)) - 1] * self._speed
             words = (
                 f"world events were shown {median_s * self._speed:.0f} s of world time late in the median, "
                 f"{late_s:.0f} s at the 95th percentile, {worst_s * self._speed:.0f} s at worst"
