@@ -119,16 +119,22 @@ def _head(neck: Array, ahead: Array, dress: _Dress, height_mm: float) -> list[_P
     radius = 0.052 * height_mm
     face = middle + ahead * 0.014 * height_mm
     back = middle - ahead * 0.016 * height_mm + up * 0.012 * height_mm
+    crown = middle + up * 0.028 * height_mm
     right = np.cross(ahead, up)
     parts = [
         _Part(((neck + up * 0.01 * height_mm, 0.034 * height_mm), (middle, 0.03 * height_mm)), dimmed(dress.skin, 0.9)),
         _Part(((face, radius), (face - up * 0.026 * height_mm, 0.042 * height_mm)), dress.skin, 0.0, 4.0),
-        _Part(((back, radius * 1.06), (back - up * 0.012 * height_mm, radius)), dress.hair, 2.2, 5.0),
-        _Part(((middle + up * 0.028 * height_mm, radius * 0.95),), dress.hair, 1.2, 60.0),
+        _Part(
+            ((back, radius * 1.06), (back - up * 0.012 * height_mm, radius), (crown, radius * 0.95)),
+            dress.hair,
+            1.6,
+            40.0,
+            chain=False,
+        ),
     ]
     for side in (-1, 1):
         ear = middle + right * side * radius * 0.96 - up * 0.008 * height_mm
-        parts.append(_Part(((ear, 0.011 * height_mm),), dimmed(dress.skin, 0.92), 0.0, 20.0))
+        parts.append(_Part(((ear, 0.011 * height_mm),), dimmed(dress.skin, 0.92), 0.0, 42.0))
     if dress.long_hair:
         low = neck - ahead * 0.045 * height_mm - up * 0.03 * height_mm
         parts.append(_Part(((back, radius * 1.05), (low, radius * 1.0)), dress.hair, 3.0, 12.0))
