@@ -6,12 +6,8 @@ one node per bay run in processes of their own and know nothing of being in a de
 """
 
 import json
-import signal
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,12 +19,14 @@ from rich.console import Console
 from simulator.cameras.bay_view import calibration_of
 from simulator.cameras.shelf_camera import CameraServer
 from simulator.demo_record import DemoRecord
-from simulator.errors import SimulatorError
+from simulator.demo_stop import ClosedEarlyError, StopWish, stop_signals
+from simulator.errors import DemoError, SimulatorError
 from simulator.panel.app import PanelServer, create_panel
-from simulator.panel.clock import StoreClock, utc_now
+from simulator.panel.clock import StoreClock
 from simulator.panel.showing import HubSays, Window
 from simulator.panel.store import DemoStore
 from simulator.panel.wishes import Wishes, WishRefused, answer
+from simulator.rig.processes import utc_now
 from simulator.rig.scenario import SCENARIOS_FOLDER, load_scenario
 from simulator.rig.system import CameraPlan, TrueSystem, free_port, port_is_free
 from simulator.store.books import BookLine
@@ -37,6 +35,8 @@ DEFAULT_PANEL_PORT = 8361
 DEFAULT_HUB_PORT = 8360
 COUNTS_PATIENCE_S = 120.0
 STEP_S = 0.4
+MOST_ROWS_COUNT = 5000
+"""Movements in one call to the hub, which takes no more than 10,000."""
 
 # A demo has a minute, a shop has a day: the same judgement with shorter patience.
 HUB_OPTIONS = """
@@ -77,27 +77,18 @@ def demo_command(
     """Run a small store: cameras, nodes, hub, shoppers, and a page on which you may fool the system."""
     console = Console(highlight=False, soft_wrap=True)
     try:
-        with _stop_signals() as stop, tempfile.TemporaryDirectory(prefix="facings-demo-") as folder:
+        with stop_signals() as stop, tempfile.TemporaryDirectory(prefix="facings-demo-") as folder:
             store = DemoStore(load_scenario(scenario), seed)
             record = Demo(store, Path(folder), seed, port, console).run(duration, stop)
+    except ClosedEarlyError as error:
+        console.print("Closed before the store opened. Nothing is left running.")
+        raise typer.Exit(1) from error
     except (SimulatorError, httpx.HTTPError) as error:
         console.print(f"facings demo: {error}", markup=False)
         raise typer.Exit(1) from error
     if report is not None:
         report.write_text(json.dumps(record.to_dict(), indent=2) + "\n")
         console.print(f"Report: {report}")
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that both end the demo in order."""
-    stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _movement(line: BookLine, occurred_at: datetime) -> dict[str, Any]:
@@ -125,13 +116,14 @@ class Demo:
         self._hub_port = _port(port and 0, DEFAULT_HUB_PORT)
         self._began_s = time.monotonic()
         self._booked_count = 0
+        self._unbooked: list[dict[str, Any]] = []
         self._wishes = Wishes()
         self._says = HubSays()
         self._window = Window(store)
         self._shown: dict[str, Any] = {}
         self.record = DemoRecord(store_id=store.plan.store_id, seed=seed)
 
-    def run(self, duration_s: float | None, stop: threading.Event) -> DemoRecord:
+    def run(self, duration_s: float | None, stop: StopWish) -> DemoRecord:
         """Open the shop, live in it until told to stop, and account for it."""
         self._say("Drawing the shelves and starting hub and nodes ...")
         store = self._store
@@ -150,6 +142,7 @@ class Demo:
             clock = StoreClock(real_at=utc_now(), world_at=store.opened_at, speed=0.0)
             self._show(clock, system)
             with PanelServer(panel, self._panel_port) as page:
+                stop.has_opened = True
                 self.record.page_after_s = self._elapsed_s()
                 self._console.print(
                     f"\n  The store is open: [bold cyan]{page.url}[/]   touch a shelf, a camera or a plug"
@@ -177,7 +170,7 @@ class Demo:
         rows = [f"{line.sku},{line.kind},{line.units},{now},{line.reference}" for line in lines]
         return "sku,kind,units,occurred_at,reference\n" + "\n".join(rows) + "\n"
 
-    def _wait_for_counts(self, clock: StoreClock, system: TrueSystem, stop: threading.Event) -> None:
+    def _wait_for_counts(self, clock: StoreClock, system: TrueSystem, stop: StopWish) -> None:
         """The day begins when every zone has been counted once, however slow the machine is."""
         zones_count = len(self._store.plan.zones())
         while not stop.is_set():
@@ -194,7 +187,7 @@ class Demo:
                 return
             stop.wait(STEP_S)
 
-    def _live(self, clock: StoreClock, system: TrueSystem, duration_s: float | None, stop: threading.Event) -> None:
+    def _live(self, clock: StoreClock, system: TrueSystem, duration_s: float | None, stop: StopWish) -> None:
         opened_s = time.monotonic()
         while not stop.is_set() and (duration_s is None or time.monotonic() - opened_s <= duration_s):
             self._store.check(system)
@@ -202,7 +195,7 @@ class Demo:
             happened = self._store.advance(now)
             for asked in iter(self._wishes.next, None):
                 try:
-                    words = self._store.grant(asked.wish, clock)
+                    words = self._store.grant(asked.wish, clock, utc_now())
                 except WishRefused as refused:
                     answer(asked, str(refused), refused=True)
                     continue
@@ -211,7 +204,8 @@ class Demo:
             for at, words in happened:
                 self._say(f"store    {words}")
                 self.record.happenings.append({"after_s": self._elapsed_s(), "at": at.isoformat(), "words": words})
-            self._store.refresh_cameras(clock.world_at(utc_now()))
+            real_now = utc_now()
+            self._store.refresh_cameras(clock.world_at(real_now), real_now)
             self._post_till(clock, system)
             self._ask_hub(system)
             self._tell_alerts()
@@ -219,16 +213,25 @@ class Demo:
             stop.wait(STEP_S)
 
     def _post_till(self, clock: StoreClock, system: TrueSystem) -> None:
-        """Book what was written since the last call; kept for the next call when the hub does not answer."""
+        """Book what was written since the last call; kept for the next call when the hub does not answer.
+
+        A line's instant is settled once: the hub refuses a line that comes again with another one.
+        """
         fresh = self._store.world.books[self._booked_count :]
-        if not fresh:
+        self._booked_count += len(fresh)
+        now = utc_now()  # while the store stands still, real time passes between its lines
+        self._unbooked += [_movement(line, clock.real_at(line.occurred_at) if clock.speed else now) for line in fresh]
+        rows = self._unbooked[:MOST_ROWS_COUNT]
+        if not rows:
             return
-        rows = [_movement(line, clock.real_at(line.occurred_at)) for line in fresh]
         try:
-            system.client.post("/api/v1/movements", json=rows).raise_for_status()
+            answer = system.client.post("/api/v1/movements", json=rows)
         except httpx.HTTPError:
             return  # the panel says that the hub does not answer
-        self._booked_count += len(fresh)
+        if answer.is_client_error:
+            raise DemoError(f"the hub refuses {len(rows)} lines of the till: {answer.text[:500]}")
+        if answer.is_success:
+            del self._unbooked[: len(rows)]
 
     def _ask_hub(self, system: TrueSystem) -> None:
         try:
@@ -265,7 +268,12 @@ class Demo:
                     "state": sight.get("state"),
                 }
             )
-        for boot in system.read("boots"):
+        try:
+            boots = system.read("boots")
+        except httpx.HTTPError:
+            self._say("The hub does not answer, so its ledger stays uncounted.", "yellow")
+            return
+        for boot in boots:
             self.record.reports_count += boot["received_count"]
             self.record.missing_count += boot["missing_count"]
 

@@ -5,6 +5,7 @@ SimulatorError
 ├── StorePlanError    a store file is wrong
 ├── ScenarioError     a scenario file is wrong, or names what its store has not
 ├── CameraError       a simulated camera cannot be served
+├── DemoError         the demo cannot go on: its page has no port, or the hub refuses its books
 └── ProcessError      a process of the true system did not start or died
 """
 
@@ -23,6 +24,10 @@ class ScenarioError(SimulatorError):
 
 class CameraError(SimulatorError):
     """A simulated camera cannot be served; the message says what is missing and how to get it."""
+
+
+class DemoError(SimulatorError):
+    """The demo cannot go on; the message says what is in its way and what to do."""
 
 
 class ProcessError(SimulatorError):

@@ -4,7 +4,9 @@
 It listens on loopback only, answers to no other host name, and takes presses only from its own page.
 """
 
+import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +17,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
+from simulator.errors import DemoError
 from simulator.panel.wishes import Wish, Wishes, WishRefused
 
 _PAGE_FOLDER = Path(__file__).parent / "page"
@@ -81,25 +84,52 @@ def _refusal(request: Request) -> JSONResponse | None:
         return JSONResponse({"detail": "not here"}, status_code=405)
     origin = request.headers.get("origin")
     foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    if foreign or request.headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
+    if foreign or (request.headers.get("sec-fetch-site") in {"cross-site", "same-site"} and not _is_a_link(request)):
         return JSONResponse({"detail": "a page of another site may not use the panel"}, status_code=403)
     return None
 
 
+def _is_a_link(request: Request) -> bool:
+    """Somebody followed a link to the page itself; it may not be framed, so nobody is tricked into pressing."""
+    return (
+        request.method == "GET"
+        and request.url.path == "/"
+        and request.headers.get("sec-fetch-mode") == "navigate"
+        and request.headers.get("sec-fetch-dest") == "document"
+    )
+
+
 class PanelServer:
-    """Serves the panel on loopback from a thread of its own, as a context manager."""
+    """Serves the panel on loopback from a thread of its own, as a context manager.
+
+    Entering it raises DemoError where the port is taken.
+    """
 
     def __init__(self, app: FastAPI, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self._port = port
         config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
-        # Signals belong to the demo, which closes everything in order.
-        self._thread = threading.Thread(target=self._server.run, name="panel", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
+        try:
+            taken = socket.create_server(("127.0.0.1", self._port))
+        except OSError as error:
+            raise DemoError(
+                f"port {self._port} for the store's page cannot be had ({error}); --port 0 takes any free one"
+            ) from error
+        # Signals belong to the demo, which closes everything in order.
+        self._thread = threading.Thread(target=self._server.run, args=([taken],), name="panel", daemon=True)
         self._thread.start()
+        deadline_s = time.monotonic() + _START_PATIENCE_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline_s:
+                raise DemoError(f"the store's page on port {self._port} did not start")
+            time.sleep(0.02)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self._server.should_exit = True
-        self._thread.join(_START_PATIENCE_S)
+        if self._thread is not None:
+            self._thread.join(_START_PATIENCE_S)

@@ -2,7 +2,7 @@
 """World time that a visitor may hurry, slow down or stop: real instants in, world instants out, and back."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,6 @@ class StoreClock:
         if not last.speed:
             return last.real_at
         return last.real_at + (world_at - last.world_at) / last.speed
-
-
-def utc_now() -> datetime:
-    """The rim's clock."""
-    return datetime.now(UTC)
 
 
 def clock_words(at: datetime) -> str:

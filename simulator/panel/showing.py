@@ -50,7 +50,7 @@ class Window:
     ) -> dict[str, Any]:
         """Everything that the page draws, for JSON. `now` is a real instant."""
         world_now = clock.world_at(now)
-        pane = _Pane(self._store, self._outlines, says, world_now)
+        pane = _Pane(self._store, self._outlines, says, world_now, now)
         return {
             "hub_url": hub_url,
             "hub_answers": says.answers,
@@ -75,6 +75,7 @@ class _Pane:
     outlines: dict[str, list[list[float]]]
     says: HubSays
     world_now: datetime
+    real_now: datetime
 
     def bay(self, bay: BayPlan) -> dict[str, Any]:
         zones = [zone for row in bay.rows for zone in row.zones]
@@ -83,7 +84,7 @@ class _Pane:
             "name": bay.name,
             "camera_id": bay.camera_id,
             "image_wh_px": bay.image_wh_px,
-            "troubles": self.store.troubles_of(bay, self.world_now),
+            "troubles": self.store.troubles_of(bay, self.world_now, self.real_now),
             "zones": [self.zone(zone, zones) for zone in zones],
         }
 
@@ -102,7 +103,17 @@ class _Pane:
             "shelf_units_count": truth.shelf_units_count,
             "back_units_count": stock.back_units_count,
             "book_units": stock.book_units,
-            "stranger_sku": next((other.sku for other in of_bay if other.sku != zone.sku), zone.sku),
+            "stranger_sku": _stranger_sku(zone, of_bay),
             "seen": {key: said[key] for key in ("state", "facings_count", "reason")},
             "alerts": [headlines[alert_id] for alert_id in said["alert_ids"] if alert_id in headlines],
         }
+
+
+def _stranger_sku(zone: ZonePlan, of_bay: list[ZonePlan]) -> str:
+    """What a visitor may put here: the other product of the bay whose pack is nearest in size, so that it fits."""
+    strangers = [other for other in of_bay if other.sku != zone.sku]
+    width_mm, height_mm = zone.wh_mm
+    nearest = min(
+        strangers, key=lambda other: abs(other.wh_mm[0] - width_mm) + abs(other.wh_mm[1] - height_mm), default=zone
+    )
+    return nearest.sku

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The store of the demo behind its panel: world, people, cameras and plugs, and what becomes of a visitor's wishes."""
 
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -10,7 +11,7 @@ from simulator.cameras.faults import CameraFault
 from simulator.cameras.moment import Moment, moment_of
 from simulator.cameras.shelf_camera import ShelfCamera
 from simulator.errors import SimulatorError
-from simulator.panel.clock import StoreClock, utc_now
+from simulator.panel.clock import StoreClock
 from simulator.panel.wishes import Wish, WishRefused
 from simulator.rig.processes import Process
 from simulator.rig.scenario import ACTS_AT_A_CAMERA, Act, Scenario, ScenarioEvent
@@ -38,6 +39,22 @@ _FAULT_WORDS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """The visitor stands before a bay. Real instants: whoever stops the store's clock still comes and goes."""
+
+    bay_id: str
+    x_mm: float
+    real_since_at: datetime
+    real_until_at: datetime
+    look_seed: int
+
+    def presence(self, now: datetime, real_now: datetime) -> Presence:
+        """The same as the store's people are described, as if its clock ran at the real speed."""
+        since_at, until_at = now - (real_now - self.real_since_at), now + (self.real_until_at - real_now)
+        return Presence(self.bay_id, "shopper", self.x_mm, since_at, until_at, self.look_seed)
+
+
 class DemoStore:
     """Owned by one thread. Instants are world time unless they say otherwise."""
 
@@ -49,12 +66,11 @@ class DemoStore:
         self.life = Life(self.plan, self.world, seed)
         self._seed = seed
         self.cameras: dict[str, ShelfCamera] = {}
-        self._bay_of_zone = {zone.zone_id: bay for bay, zone in self.plan.zones()}
-        self._bay_of_camera = {bay.camera_id: bay for bay in self.plan.bays}
         self._plugs: dict[str, Process] = {}
         self._off: set[str] = set()
         self._faults: dict[str, list[Act]] = {bay.camera_id: [] for bay in self.plan.bays}
-        self._visitors: list[Presence] = []
+        self._visits: list[_Visit] = []
+        self._visits_count = 0
         self._todo = self._scripted()
 
     def _scripted(self) -> list[tuple[datetime, ScenarioEvent]]:
@@ -70,7 +86,8 @@ class DemoStore:
     def set_up_cameras(self) -> None:
         """Draw every bay as it is at opening."""
         for bay in self.plan.bays:
-            scene = scene_of(bay, self.world, self._moment(bay, self.opened_at))
+            moment = moment_of(self.plan, bay, self.opened_at, seed=self._seed)
+            scene = scene_of(bay, self.world, moment)
             self.cameras[bay.camera_id] = ShelfCamera(bay.camera_id, scene, self._seed)
 
     def plug_in(self, system: TrueSystem) -> None:
@@ -91,12 +108,12 @@ class DemoStore:
             for target in self._plugs
         ]
 
-    def troubles_of(self, bay: BayPlan, now: datetime) -> list[str]:
+    def troubles_of(self, bay: BayPlan, now: datetime, real_now: datetime) -> list[str]:
         """What is wrong with the bay's camera now, in words."""
         words = [str(fault.value).replace("_", " ") for fault in self._faults[bay.camera_id]]
         if bay.node_id in self._off:
             words.append("its node has no power")
-        if self._moment(bay, now).presences:
+        if self._moment(bay, now, real_now).presences:
             words.append("somebody stands before it")
         return words
 
@@ -105,6 +122,7 @@ class DemoStore:
         happened = []
         while self._todo and self._todo[0][0] <= now:
             at, event = self._todo.pop(0)
+            at = max(at, self.life.now)  # a visitor's press may have taken the store a little further
             happened += [(one.at, one.words) for one in self.life.advance(at)]
             try:
                 happened.append((at, self._do(event, at)))
@@ -112,34 +130,40 @@ class DemoStore:
                 happened.append((at, f"the script cannot go on as written: {refused}"))
         return happened + [(one.at, one.words) for one in self.life.advance(now)]
 
-    def refresh_cameras(self, now: datetime) -> None:
+    def refresh_cameras(self, now: datetime, real_now: datetime) -> None:
         """Put before each camera what it would see now; a camera draws only what changed."""
+        self._visits = [visit for visit in self._visits if real_now < visit.real_until_at]
         for bay in self.plan.bays:
-            moment = self._moment(bay, now)
+            moment = self._moment(bay, now, real_now)
             self.cameras[bay.camera_id].show(scene_of(bay, self.world, moment), moment)
 
-    def _moment(self, bay: BayPlan, now: datetime) -> Moment:
-        everybody = sorted([*self.life.presences, *self._visitors], key=lambda one: one.since_at)
-        return moment_of(self.plan, bay, now, everybody, seed=self._seed)
+    def _moment(self, bay: BayPlan, now: datetime, real_now: datetime) -> Moment:
+        moment = moment_of(self.plan, bay, now, self.life.presences, seed=self._seed)
+        visitors = [
+            visit.presence(now, real_now)
+            for visit in self._visits
+            if visit.bay_id == bay.bay_id and visit.real_since_at <= real_now < visit.real_until_at
+        ]
+        return replace(moment, presences=(*moment.presences, *visitors)) if visitors else moment
 
-    def grant(self, wish: Wish, clock: StoreClock) -> str:
+    def grant(self, wish: Wish, clock: StoreClock, real_now: datetime) -> str:
         """Do what the visitor asked for; what came of it, in words. Raises WishRefused."""
-        now = clock.world_at(utc_now())
+        now = clock.world_at(real_now)
         if wish.act == "speed":
-            clock.set_speed(wish.speed or 0.0, real_at=utc_now())
+            clock.set_speed(wish.speed or 0.0, real_at=real_now)
             return (
                 f"the store now runs at {wish.speed:g} times the real speed" if wish.speed else "the store stands still"
             )
         if wish.act == "stand":
-            return self._stand(wish.target, clock, now)
+            return self._stand(wish.target, real_now)
         return self._do(ScenarioEvent(at=timedelta(0), **wish.model_dump(exclude={"speed"}, exclude_none=True)), now)
 
-    def _stand(self, bay_id: str, clock: StoreClock, now: datetime) -> str:
+    def _stand(self, bay_id: str, real_now: datetime) -> str:
         bay = next((bay for bay in self.plan.bays if bay.bay_id == bay_id), None)
         if bay is None:
             raise WishRefused(f"there is no bay {bay_id}")
-        until_at = now + VISIT * max(clock.speed, 1.0)
-        self._visitors.append(Presence(bay_id, "shopper", bay.width_mm * 0.45, now, until_at, len(self._visitors)))
+        self._visits.append(_Visit(bay_id, bay.width_mm * 0.45, real_now, real_now + VISIT, self._visits_count))
+        self._visits_count += 1
         return f"you stand before {bay.name} for {VISIT.total_seconds():g} seconds"
 
     def _power(self, event: ScenarioEvent) -> str:

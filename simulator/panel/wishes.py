@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from simulator.rig.scenario import ACTS_AT_A_CAMERA, ACTS_AT_A_ZONE, Act
+from simulator.rig.scenario import Act
 
 ANSWER_PATIENCE_S = 10.0
 FASTEST = 240.0
@@ -34,16 +34,6 @@ class Wish(BaseModel):
         if self.act == Act.MISPLACE and self.sku is None:
             raise ValueError("'misplace' needs the sku that ends up in the zone")
         return self
-
-    @property
-    def is_at_a_zone(self) -> bool:
-        """Whether `target` is a zone."""
-        return self.act in ACTS_AT_A_ZONE
-
-    @property
-    def is_at_a_camera(self) -> bool:
-        """Whether `target` is a camera; `mend` may also name a process."""
-        return self.act in ACTS_AT_A_CAMERA
 
 
 @dataclass(slots=True)

@@ -15,6 +15,8 @@ from typing import Self
 from simulator.errors import ProcessError
 
 _PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+"""Opened here: between fork and exec of a process with threads nothing may be opened that another thread has locked."""
 _LOG_TAIL_CHARACTERS = 1500
 
 
@@ -25,7 +27,7 @@ def utc_now() -> datetime:
 
 def _die_with_parent() -> None:
     """Ask the kernel to end the child when its parent dies, so that `kill -9` of the demo leaves nothing behind."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Process:
@@ -60,7 +62,7 @@ class Process:
                 stderr=subprocess.STDOUT,
                 # A group of its own: Ctrl-C reaches us first, and we stop the others in order.
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads hold locks yet
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one system call
             )
 
     @property

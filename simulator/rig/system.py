@@ -42,8 +42,10 @@ def listens(port: int) -> bool:
 
 
 def port_is_free(port: int) -> bool:
-    """Whether this machine's loopback has nothing on that TCP port now."""
+    """Whether a server could listen on that TCP port of this machine's loopback now."""
     with socket.socket() as probe:
+        # As servers do, so that connections that have just ended do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:

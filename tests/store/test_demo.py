@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -99,3 +101,22 @@ def test_however_it_ends_nothing_is_left_running(
     assert running.wait(60) == (0 if way is signal.SIGINT else -signal.SIGKILL)
     _, alive = psutil.wait_procs(children, timeout=20)
     assert alive == []
+
+
+def test_it_closes_in_order_while_the_hub_has_no_power(
+    open_demo: tuple[subprocess.Popen[bytes], list[psutil.Process]], tmp_path: Path
+) -> None:
+    running, _ = open_demo
+    log = tmp_path / "demo.log"
+    deadline_s = time.monotonic() + 180
+    while "counted" not in log.read_text():
+        assert running.poll() is None, log.read_text()
+        assert time.monotonic() < deadline_s, log.read_text()
+        time.sleep(0.3)
+    found = re.search(r"The store is open: (http://127\.0\.0\.1:\d+)", log.read_text())
+    assert found is not None, log.read_text()
+    cut = httpx.post(f"{found[1]}/api/wishes", json={"act": "power_cut", "target": "hub"}, timeout=60)
+    assert cut.status_code == httpx.codes.OK, cut.text
+    running.send_signal(signal.SIGINT)
+    assert running.wait(60) == 0, log.read_text()
+    assert "Nothing is left running" in log.read_text()
