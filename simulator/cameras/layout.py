@@ -5,10 +5,9 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
+from simulator.store.layout import UNIT_SPACING_MM
 from simulator.store.plan import BOARD_MM, FACING_SPACING_MM, FLOOR_MM, BayPlan, ZonePlan
 
-UNIT_SPACING_MM = 2.0
-"""Between two units of one facing, one behind the other."""
 FRONT_SETBACK_MM = 4.0
 """How far behind the bay's front plane the front unit stands."""
 

@@ -44,7 +44,7 @@ _MOUNTS = {
 @lru_cache(maxsize=512)
 def view_of(bay: BayPlan) -> View:
     """The camera of the bay's mount; where exactly somebody screwed it down differs by camera id."""
-    mount = _MOUNTS[getattr(bay, "mount", "aisle")]
+    mount = _MOUNTS[bay.mount]
     rng = np.random.default_rng(seed_of("mount", bay.camera_id))
     reach_mm = max(bay.width_mm, bay.height_mm, _LEAST_DISTANCE_MM)
     middle = np.array([bay.width_mm / 2, bay.height_mm / 2, 0.0])

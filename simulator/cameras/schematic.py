@@ -127,13 +127,6 @@ class SchematicCamera:
         return self._drawn[1], self._drawn[2]
 
 
-def schematic_frame(bay: BayPlan, world: World, moment: Moment, faults: Faults, seed: int) -> SchematicFrame | None:
-    """One frame without memory: a frozen camera needs a `SchematicCamera`, which remembers what it froze on."""
-    camera = SchematicCamera(bay, seed)
-    camera.faults = faults
-    return camera.frame(world, moment)
-
-
 def _turn(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 

@@ -29,8 +29,8 @@ class ShopperHabits(_Part):
     """Monday to Sunday; 1 is an average day."""
     basket_lines: Annotated[float, Field(ge=1, le=100)] = 2.2
     """Mean number of different products that a shopper wants from these bays."""
-    browsers_fraction: Fraction = 0.15
-    """Of those who come, who look at one bay and want nothing."""
+    browsers_fraction: Annotated[float, Field(ge=0, le=0.95)] = 0.15
+    """Of those who come, who look at one bay and want nothing. They come on top of those who want something."""
     dwell_s: Annotated[float, Field(ge=1, le=3600)] = 18.0
     """Median time before a bay; a few stay for minutes."""
     walk_s: Annotated[float, Field(ge=1, le=3600)] = 40.0

@@ -11,6 +11,8 @@ from simulator.picture.scene import PackShape
 PositiveMm = Annotated[float, Field(gt=0, lt=20_000)]
 
 FACING_SPACING_MM = 6.0
+UNIT_SPACING_MM = 2.0
+"""Between two units of one facing, one behind the other."""
 BOARD_MM = 25.0
 FLOOR_MM = 60.0
 """Height of the lowest board above the bay's origin."""
@@ -83,7 +85,7 @@ class BayPlan(_Part):
 
     def depth_units_count(self, zone: ZonePlan) -> int:
         """Units that stand one behind the other in one facing."""
-        return max(1, int(self.depth_mm // (zone.depth_mm + 2.0)))
+        return max(1, int(self.depth_mm // (zone.depth_mm + UNIT_SPACING_MM)))
 
     def zone_lefts_mm(self, row: RowPlan) -> list[float]:
         """Left edge of each zone: the row's free width is shared out between and beside the zones."""

@@ -123,6 +123,7 @@ def test_a_scenario_changes_some_habits_and_leaves_the_others() -> None:
     [
         ({"staff": {"lazyness": 1}}, "store 'corner': habits: staff.lazyness: Extra inputs"),
         ({"thieves": {}}, "habits: thieves: Extra inputs"),
+        ({"shoppers": {"browsers_fraction": 1}}, "habits: shoppers.browsers_fraction: .*less than or equal to 0.95"),
         ({"losses": {"sweep_fraction": 2}}, "habits: losses.sweep_fraction: .*less than or equal to 1"),
         ({"shoppers": {"weekday_factors": [1, 1]}}, "habits: shoppers.weekday_factors: .*at least 7"),
     ],
