@@ -36,6 +36,10 @@ from edge.smoothing import SEEN_VIEW, UNSETTLED, Consensus, Outlook
 from edge.stance import DEFAULT_TOLERANCE_FRACTION, Standing
 from edge.standpoint import Judgement, ReferenceKeeper, Standpoint
 
+UNRECOGNISED_PATIENCE_S = 600.0
+"""A view of which nothing is recognised is taken to be hidden for so long: who stands there goes away. Afterwards the
+camera must look elsewhere."""
+
 OCCLUDED_AFTER_S = 30.0
 """So long may somebody stand before the shelf until the view counts as occluded."""
 
@@ -83,6 +87,7 @@ class Watcher:
         self._references = references
         self._standpoint: Standpoint | None = None
         self._is_hidden = False
+        self._unrecognised_since_s: float | None = None
         self._frozen = FrozenWatch(frozen_after_s if is_live else None, frozen_tolerance_grey)
         self._blur = BlurWatch()
         self._frame_wh_px: tuple[int, int] | None = None
@@ -177,6 +182,7 @@ class Watcher:
         self._zones = [Consensus() for _ in calibration.zones] if calibration else []
         self._told = self._boxes = None
         self._is_hidden = False
+        self._unrecognised_since_s = None
         self._standpoint = (
             Standpoint(calibration, self._tolerance_fraction, self._references)
             if calibration and self._tolerance_fraction > 0
@@ -211,6 +217,10 @@ class Watcher:
             return
         judgement = self._standpoint.judge(seen.detail) if self._standpoint else None
         self._is_hidden = False
+        if judgement is None or judgement.standing is not Standing.UNRECOGNISED:
+            self._unrecognised_since_s = None
+        elif self._unrecognised_since_s is None:
+            self._unrecognised_since_s = frame.monotonic_s
         if judgement is not None and judgement.standing is Standing.MOVED:
             self._take_unknown(UnknownReason.MOVED, frame.monotonic_s)
             return
@@ -220,7 +230,7 @@ class Watcher:
         if judgement is not None and judgement.sighting is not None:
             products = self._boxes.of(DetectorLabel.PRODUCT)
             readings = without_hidden(readings, judgement.sighting, products, self._place.view)
-        if reason := self._unusable(readings, judgement):
+        if reason := self._unusable(readings, judgement, frame.monotonic_s):
             self._take_unknown(reason, frame.monotonic_s)
             return
         self._is_hidden = any(reading.reason is UnknownReason.OCCLUDED for reading in readings)
@@ -237,16 +247,21 @@ class Watcher:
                 monotonic_s=frame.monotonic_s,
             )
 
-    def _unusable(self, readings: list[ZoneReading], judgement: Judgement | None) -> UnknownReason | None:
+    def _unusable(
+        self, readings: list[ZoneReading], judgement: Judgement | None, monotonic_s: float
+    ) -> UnknownReason | None:
         """Why a look at which the detector was asked says nothing about any zone."""
         assert self._boxes is not None  # noqa: S101 - the detector was asked
         if all(reading.reason is UnknownReason.OCCLUDED for reading in readings):
             return UnknownReason.OCCLUDED
         if not shows_shelf(readings, len(self._boxes.of(DetectorLabel.PRICE_TAG))):
             return UnknownReason.NO_SHELF
-        if judgement is None or judgement.standing is not Standing.UNRECOGNISED:
+        if judgement is None or self._unrecognised_since_s is None:
             return None
-        return UnknownReason.BLACK if judgement.is_dim else UnknownReason.MOVED
+        if judgement.is_dim:
+            return UnknownReason.BLACK
+        for_long = monotonic_s - self._unrecognised_since_s >= UNRECOGNISED_PATIENCE_S
+        return UnknownReason.MOVED if for_long else UnknownReason.OCCLUDED
 
     def _take_unknown(self, reason: UnknownReason, monotonic_s: float) -> None:
         for consensus in (self._view, *self._zones):

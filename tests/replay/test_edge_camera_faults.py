@@ -155,7 +155,7 @@ def test_a_camera_that_trembles_is_in_place(standpoint: Standpoint, degrees: flo
 
 @dataclass
 class Node:
-    """One camera's chain with the shipped detector, looking every five seconds."""
+    """One camera's chain with the shipped detector."""
 
     watcher: Watcher
     seconds: float = 0.0
@@ -164,11 +164,12 @@ class Node:
         default_factory=lambda: Settings(5, 600, evidence=True, calibrations={BAY.camera_id: CALIBRATION})
     )
     pictures_count: int = 0
+    every_s: float = 5.0
 
     def show(self, picture: Picture, looks_count: int) -> CountReport:
         """Show one scene for some looks, each with sensor noise of its own; returns the newest report."""
         for _ in range(looks_count):
-            self.seconds += 5.0
+            self.seconds += self.every_s
             noise = np.random.default_rng(int(self.seconds)).normal(0, 2, picture.shape)
             noisy = np.clip(picture + noise, 0, 255).astype(np.uint8)
             frame = Frame(noisy, START + timedelta(seconds=self.seconds), self.seconds, BAY.camera_id)
@@ -237,3 +238,31 @@ def test_somebody_who_stands_still_hides_zones_and_empties_none(make_node: MakeN
     assert {zone_id: count for zone_id, count in during.items() if zone_id not in hidden}.items() <= before.items()
     assert node.pictures_count == sent_count
     assert facings(node.show(shelf, 10)) == before
+
+
+@pytest.mark.slow
+def test_a_crowd_that_hides_nearly_everything_has_not_moved_the_camera(make_node: MakeNode) -> None:
+    rng = np.random.default_rng(4)
+    shelf = rendered(FULL_SCENE, rng, light=1.0).image_bgr
+    node = make_node(None)
+    before = facings(node.show(shelf, 22))
+    crowd = with_shopper(with_shopper(with_shopper(shelf, 90, 300), 380, 280), 640, 290)
+    during = facings(node.show(crowd, 12))
+    assert set(during.values()) <= {"occluded", "no_shelf", *before.values()}
+    assert {zone_id: n for zone_id, n in during.items() if isinstance(n, int)}.items() <= before.items()
+    assert facings(node.show(shelf, 10)) == before
+
+
+@pytest.mark.slow
+def test_a_camera_turned_to_another_bay_counts_nothing_there_and_is_moved_in_the_end(make_node: MakeNode) -> None:
+    rng = np.random.default_rng(5)
+    node = make_node(None)
+    node.show(rendered(FULL_SCENE, rng, light=1.0).image_bgr, 22)
+    other_scene = scene_of(PLAN.bays[1], World(PLAN, START, np.random.default_rng(0)))
+    other = rendered(other_scene, rng, light=1.0).image_bgr
+    seen_before = len(node.reports)
+    node.every_s = 60.0
+    last = facings(node.show(other, 16))
+    told = [count for report in node.reports[seen_before:] for count in facings(report).values()]
+    assert not any(isinstance(count, int) for count in told)
+    assert set(last.values()) == {"moved"}
