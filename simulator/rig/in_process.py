@@ -38,6 +38,8 @@ from simulator.store.truth import Happening, TruthLog
 from simulator.store.world import BookLine, World
 
 SAMPLE_EVERY = timedelta(seconds=60)
+JUDGE_AT_MOST_EVERY = timedelta(seconds=2)
+"""The product judges twice a second; in a large shop something is new at nearly every instant."""
 Progress = Callable[[datetime, float], None]
 
 
@@ -84,6 +86,7 @@ class _Run:
         self._visitors = Visitors()
         self._presences_count = 0
         self._judging: Entry | None = None
+        self._judged_at: datetime | None = None
         self._hub = InProcessHub(folder, judge_settings_of(self._plan))
         self._broker = InProcessBroker(self._agenda, self._hub, seed, heard=self._want_judgement)
         self._books = BooksPost(lambda: self._world.books, self._take_books, lambda: self._broker.is_hub_up)
@@ -201,6 +204,8 @@ class _Run:
         self._want_judgement(at)
 
     def _want_judgement(self, at: datetime) -> None:
+        if self._judged_at is not None:
+            at = max(at, self._judged_at + JUDGE_AT_MOST_EVERY)
         if self._judging is not None and not self._judging.cancelled:
             if self._judging.at <= at:
                 return
@@ -208,7 +213,7 @@ class _Run:
         self._judging = self._agenda.put(at, Rank.JUDGE, self._judge)
 
     def _judge(self, at: datetime) -> None:
-        self._judging = None
+        self._judging, self._judged_at = None, at
         if self._broker.is_hub_up:
             self._want_judgement(self._hub.judge(at))
 

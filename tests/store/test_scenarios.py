@@ -105,6 +105,7 @@ def test_a_short_scenario_comes_out_as_its_prose_says(name: str, folder: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", [*LONG, "thousand-skus"])
 def test_a_long_scenario_comes_out_as_its_prose_says(name: str, folder: Path) -> None:
     assert check(scenario_of(name), ran(name, folder)) == []
