@@ -85,9 +85,11 @@ class ShelfCamera:
     def show(self, scene: Scene, moment: Moment | None = None) -> None:
         """Put another scene before the camera; returns at once, painted soon. Without a moment the light stays.
 
-        Cheap when nothing changed, so it may be called as often as wanted.
+        Cheap when nothing changed, so it may be called as often as wanted. Raises CameraError when what was shown
+        before could not be painted: until now the camera has sent a picture that is not true.
         """
         with self._changed:
+            self._complain()
             self._scene = scene
             self._moment = moment or self._moment
             self._have_painted()
@@ -96,8 +98,7 @@ class ShelfCamera:
         """Wait until what was shown last is painted. Raises CameraError when it cannot be."""
         with self._changed:
             self._changed.wait_for(lambda: not self._is_painting)
-            if self._painter_error is not None:
-                raise CameraError(f"camera {self.camera_id}: the scene cannot be painted") from self._painter_error
+            self._complain()
 
     def set_fault(
         self, fault: CameraFault | None, *, degrees: float | None = None, shift_s: float | None = None
@@ -191,12 +192,18 @@ class ShelfCamera:
             return self._scene
         return replace(self._scene, view=bumped(self._scene.view, self._faults.degrees, self._seed))
 
+    def _complain(self) -> None:
+        """Raise once what kept the painter from painting; the caller holds the lock."""
+        error, self._painter_error = self._painter_error, None
+        if error is not None:
+            raise CameraError(f"camera {self.camera_id}: the scene cannot be painted: {error!r}") from error
+
     def _have_painted(self) -> None:
         """Let the painter know; the caller holds the lock."""
         self._wanted = self._aimed()
         if self._wanted == self._painted or self._is_painting:
             return
-        self._is_painting, self._painter_error = True, None
+        self._is_painting = True
         threading.Thread(target=self._paint, name=f"paint-{self.camera_id}", daemon=True).start()
 
     def _paint(self) -> None:

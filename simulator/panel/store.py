@@ -127,7 +127,7 @@ class DemoStore:
             try:
                 happened.append((at, self._do(event, at)))
             except WishRefused as refused:
-                happened.append((at, f"the script cannot go on as written: {refused}"))
+                happened.append((at, f"an event of the script is left out: {refused}"))
         return happened + [(one.at, one.words) for one in self.life.advance(now)]
 
     def refresh_cameras(self, now: datetime, real_now: datetime) -> None:
@@ -178,7 +178,8 @@ class DemoStore:
             process.start()
             self._off.discard(event.target)
             return f"{event.target} has power again"
-        raise WishRefused(f"{event.target} is so already")
+        has = "no power" if event.target in self._off else "power"
+        raise WishRefused(f"{event.target} has {has} already")
 
     def _do(self, event: ScenarioEvent, now: datetime) -> str:
         if event.act is Act.POWER_CUT or (event.act is Act.MEND and event.target in self._plugs):

@@ -2,8 +2,10 @@
 """The store's cameras: real HTTP, live noise, faults on demand, and a calibration that fits what they see."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import cv2
@@ -19,7 +21,9 @@ from simulator.cameras.camera_server import CameraServer
 from simulator.cameras.faults import CameraFault
 from simulator.cameras.moment import Moment, moment_of, present
 from simulator.cameras.shelf_camera import ShelfCamera
+from simulator.errors import CameraError
 from simulator.picture.render import render_scene
+from simulator.picture.scene import Scene
 from simulator.scoring.record import Presence
 from simulator.store.plan import STORES_FOLDER, load_store_plan
 from simulator.store.world import World
@@ -141,6 +145,26 @@ def painters_busy() -> Iterator[None]:
         for _ in range(max(1, (os.cpu_count() or 2) - 1)):
             stack.enter_context(shelf_camera.PAINTERS)
         yield
+
+
+def test_a_scene_that_cannot_be_painted_is_told_and_not_passed_over(camera: ShelfCamera, world: World) -> None:
+    well = scene_of(BAY, world)
+    first = well.packs[0]
+    broken = replace(well, packs=(replace(first, style=replace(first.style, shape="ball")),))  # type: ignore[arg-type]
+    camera.show(broken)
+    with pytest.raises(CameraError, match=f"camera {BAY.camera_id}: .*cannot be painted"):
+        camera.settle()
+    with pytest.raises(CameraError, match="cannot be painted"):
+        show_on(camera, broken)
+    camera.show(well)
+    camera.settle()
+
+
+def show_on(camera: ShelfCamera, scene: Scene) -> None:
+    """As the demo does: without ever waiting for the painter."""
+    deadline_s = time.monotonic() + 30
+    while time.monotonic() < deadline_s:
+        camera.show(scene)
 
 
 def test_only_the_emptied_place_looks_different(camera: ShelfCamera, world: World) -> None:
