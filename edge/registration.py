@@ -57,13 +57,17 @@ def near(reference: GreyImage, grey: GreyImage, landmarks: Landmarks) -> Registr
     return _similarity(here, here + offsets[followed], NEAR_TOLERANCE_PX, len(spots_px))
 
 
-def far(reference: GreyImage, ground: NDArray[np.uint8], grey: GreyImage) -> Registration | None:
+def far(
+    reference: GreyImage, ground: NDArray[np.uint8], grey: GreyImage, *, with_goods: bool = False
+) -> Registration | None:
     """Match SIFT features all over both pictures: slower, but it finds a camera that was turned by many degrees.
 
     Goods of the reference are left out: a pack that stands three places further on today moved without its camera.
+    `with_goods` asks them too, and then only features that agree over a wide part of the picture count.
     """
-    sift = cv2.SIFT_create(nfeatures=MOST_FEATURES_COUNT, contrastThreshold=0.02)  # type: ignore[attr-defined]
-    spots, descriptors = sift.detectAndCompute(reference, np.where(ground == STOCK, 0, 255).astype(np.uint8))
+    mask = np.where((ground == STOCK) & (not with_goods), 0, 255).astype(np.uint8)
+    sift = cv2.SIFT_create(nfeatures=MOST_FEATURES_COUNT, contrastThreshold=0.015)  # type: ignore[attr-defined]
+    spots, descriptors = sift.detectAndCompute(reference, mask)
     found_spots, found_descriptors = sift.detectAndCompute(grey, None)
     if descriptors is None or found_descriptors is None or min(len(spots), len(found_spots)) < LEAST_PAIRS:
         return None
@@ -81,6 +85,8 @@ def far(reference: GreyImage, ground: NDArray[np.uint8], grey: GreyImage) -> Reg
         return None
     followed = inliers.ravel() > 0
     if np.count_nonzero(followed) >= LEAST_PAIRS and _spread(before[followed]) < _LEAST_SPREAD * reference.size:
+        if with_goods:
+            return None
         return _similarity(before[followed], after[followed], FAR_TOLERANCE_PX, len(pairs))
     return Registration(np.asarray(matrix, np.float64), int(np.count_nonzero(followed)), len(pairs))
 

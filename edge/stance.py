@@ -34,6 +34,8 @@ LEAST_FAR_FRACTION = 0.2
 LEAST_FAR_COUNT = 15
 """Wrong matches agree by chance on a map in groups of 4 to 9; a camera turned by 10 degrees still has 49 and more."""
 
+LEAST_GOODS_COUNT = 40
+
 _LARGEST_STRETCH = 3.0
 _STEEPEST_PERSPECTIVE = 0.002
 
@@ -76,6 +78,11 @@ def far_is_sure(matrix: Matrix, inliers_count: int, candidates_count: int) -> bo
     stretch = float(np.linalg.det(matrix[:2, :2]))
     perspective = float(np.abs(matrix[2, :2]).max())
     return 1 / _LARGEST_STRETCH < stretch < _LARGEST_STRETCH and perspective < _STEEPEST_PERSPECTIVE
+
+
+def goods_are_sure(matrix: Matrix, inliers_count: int, candidates_count: int) -> bool:
+    """The same where goods vouch: goods that were put elsewhere agree on a map too, but fewer of them, and nearby."""
+    return inliers_count >= LEAST_GOODS_COUNT and far_is_sure(matrix, inliers_count, candidates_count)
 
 
 def shift_of(view: CameraView, now_from_anchor: Matrix, tolerance_fraction: float) -> Shift:

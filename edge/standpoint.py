@@ -207,6 +207,11 @@ def _registered(reference: Reference, picture: GreyImage, landmarks: Landmarks) 
     wide = registration.far(reference.grey, reference.ground, picture)
     if wide and not stance.far_is_sure(wide.matrix, wide.inliers_count, wide.candidates_count):
         wide = None
+    if not close and not wide:
+        # Plain furniture: goods that stand as before all over the picture may speak for it.
+        wide = registration.far(reference.grey, reference.ground, picture, with_goods=True)
+        if wide and not stance.goods_are_sure(wide.matrix, wide.inliers_count, wide.candidates_count):
+            wide = None
     if close and wide:
         return close.matrix if close.inliers_count > wide.inliers_count else wide.matrix
     return close.matrix if close else wide.matrix if wide else None

@@ -36,7 +36,7 @@ from edge.smoothing import SEEN_VIEW, UNSETTLED, Consensus, Outlook
 from edge.stance import DEFAULT_TOLERANCE_FRACTION, Standing
 from edge.standpoint import Judgement, ReferenceKeeper, Standpoint
 
-UNRECOGNISED_PATIENCE_S = 600.0
+UNRECOGNISED_PATIENCE_S = 300.0
 """A view of which nothing is recognised is taken to be hidden for so long: who stands there goes away. Afterwards the
 camera must look elsewhere."""
 
