@@ -39,7 +39,10 @@ an alert is right, what counts and what does not. Nothing there is taken from th
 
 **Not measured here.** A real shop. The store's people, packs and light are our own invention; a figure of this page
 says how the system fares against them, compares versions with one another, and finds mistakes. It promises nothing
-about another shelf. Misplaced and damaged goods have no alert yet: they count as true events and in no average."""
+about another shelf. The detector learned mostly on renders of the same kind, so that counts are far better here than
+on photographs, for which [models/README.md](../models/README.md) has the figures. A day of a small shop has few true
+events: look at the counts beside every share. Misplaced and damaged goods have no alert yet: they count as true
+events and in no average."""
 _READ = """\
 - Told: an alert of the kind stood at the place while the event held; events of 10 open minutes or more, which somebody
   could have seen. Right: the event held when the alert opened, give or take 90 s. An alert under the wrong name is a
@@ -63,7 +66,8 @@ def benchmark_page(made: Made, wish: Benchmark, finished: Sequence[Finished]) ->
         f"Written by one command, never by hand:\n\n```\n{made.command}\n```",
         (
             f"Facings {made.version} (code {made.code}, detector {made.model_id}), {made.at:%d %B %Y}. Seeds {seeds}."
-            f" {len(finished)} runs took {delay_words(spent_s)} of computing on {made.machine}."
+            f" {len(finished)} runs took {delay_words(spent_s)} by the clock in sum, beside other work, on"
+            f" {made.machine}."
             f" {_MODES[made.mode]} {_EYES[made.sight]}"
         ),
         "## What is measured, and what is not",

@@ -43,7 +43,9 @@ def goods(scores: Scores) -> KindScore:
 def short_table(by_scenario: Mapping[str, _Runs]) -> str:
     """A line per figure, a column per scenario."""
     figures: tuple[tuple[str, _Figure, _Words], ...] = (
+        ("True events about goods a run (10 min or longer)", lambda run: goods(run).recall.of, _whole),
         ("True events about goods told", lambda run: goods(run).recall.fraction, percent),
+        ("Alerts about goods a run", lambda run: goods(run).precision.of, _whole),
         ("Alerts about goods right", lambda run: goods(run).precision.fraction, percent),
         ("Delay of a refill due, median of a run", lambda run: run.of(_REFILL).delay_median_s, delay_words),
         ("Delay of a refill due, 95th percentile", lambda run: run.of(_REFILL).delay_p95_s, delay_words),
