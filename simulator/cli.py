@@ -121,6 +121,8 @@ def run_command(
     """Play a scenario and score the system on it."""
     with _plain_errors(), ExitStack() as stack:
         _check_files(report, record)
+        if speed is not None and mode is ModeName.IN_PROCESS:
+            raise ScenarioError("--speed is for --mode processes; simulated time runs as fast as it can")
         name, plan = find_scenario(scenario)
         usual_sight = Sight.DETECTOR if mode is ModeName.PROCESSES else Sight.MODELLED
         wish = Play(name, plan, seed, mode.mode, sight or usual_sight, speed)

@@ -78,6 +78,7 @@ def test_the_library_is_listed() -> None:
         (("run", "quiet-day", "--report", "page.pdf"), "call it FILE.html for the page or FILE.json for the scores"),
         (("run", "quiet-day", "--record", "/no/such/folder/r.json"), "there is no folder /no/such/folder"),
         (("run", "quiet-day", "--mode", "processes", "--sight", "modelled"), "processes see with the shipped detector"),
+        (("run", "quiet-day", "--speed", "60"), "--speed is for --mode processes"),
         (("score", "missing.json"), "missing.json: cannot be read"),
         (("benchmark", "--scenarios", "quiet-day,none"), "no scenario is called 'none'"),
         (("benchmark", "--scenarios", ","), "name at least one scenario"),
