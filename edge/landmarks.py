@@ -105,7 +105,8 @@ def find(
             cv2.TM_CCOEFF_NORMED,
         )
         row, column = divmod(int(found.argmax()), 2 * REACH_PX + 1)
-        correlations[index] = found[row, column]
+        on_border = row in {0, 2 * REACH_PX} or column in {0, 2 * REACH_PX}
+        correlations[index] = 0.0 if on_border else found[row, column]  # the top may lie beyond
         offsets[index] = column - REACH_PX + _peak(found[row], column), row - REACH_PX + _peak(found[:, column], row)
     return offsets, correlations
 
