@@ -26,6 +26,7 @@ from simulator.panel.clock import StoreClock
 from simulator.panel.showing import HubSays, Window
 from simulator.panel.store import DemoStore
 from simulator.panel.wishes import Wishes, WishRefused, answer
+from simulator.rig.kept_view import keep_view
 from simulator.rig.processes import utc_now
 from simulator.rig.scenario import SCENARIOS_FOLDER, load_scenario
 from simulator.rig.system import CameraPlan, TrueSystem, free_port, port_is_free
@@ -135,9 +136,8 @@ class Demo:
         ):
             system.start_hub()
             system.bring_in([calibration_of(bay) for bay in store.plan.bays], self._opening_books())
-            for bay in store.plan.bays:
-                camera = CameraPlan(bay.camera_id, server.snapshot_url(bay.camera_id), calibration_of(bay))
-                system.add_node(bay.node_id, [camera], **NODE_SETTINGS)
+            for node_id, cameras in self._cameras_of_nodes(server, system).items():
+                system.add_node(node_id, cameras, **NODE_SETTINGS)
             store.plug_in(system)
             clock = StoreClock(real_at=utc_now(), world_at=store.opened_at, speed=0.0)
             self._show(clock, system)
@@ -155,6 +155,18 @@ class Demo:
             self._account(system)
         self._summary()
         return self.record
+
+    def _cameras_of_nodes(self, server: CameraServer, system: TrueSystem) -> dict[str, list[CameraPlan]]:
+        """What each node looks at; its cameras have hung there for a while, so it knows their views."""
+        plans: dict[str, list[CameraPlan]] = {}
+        for bay in self._store.plan.bays:
+            calibration = calibration_of(bay)
+            picture = self._store.cameras[bay.camera_id].frame_bgr(self._store.opened_at)
+            if picture is not None:
+                keep_view(system.state_folder(bay.node_id), calibration, picture, utc_now())
+            camera = CameraPlan(bay.camera_id, server.snapshot_url(bay.camera_id), calibration)
+            plans.setdefault(bay.node_id, []).append(camera)
+        return plans
 
     def _elapsed_s(self) -> float:
         return round(time.monotonic() - self._began_s, 1)

@@ -102,6 +102,18 @@ def test_a_covered_camera_knows_nothing_and_accuses_no_shelf(visit: Page) -> Non
     expect(bay.locator(".zone.unknown")).to_have_count(0, timeout=PATIENCE_MS)
 
 
+def test_a_bumped_camera_is_told_as_moved_and_accuses_no_shelf(visit: Page) -> None:
+    bay = visit.locator("[data-bay='drinks']")
+    expect(bay.locator(".zone.unknown")).to_have_count(0, timeout=PATIENCE_MS)
+    about_stock = open_alerts(visit).filter(has_not_text="Camera").all_inner_texts()
+    bay.get_by_role("button", name="Bump it").click()
+    expect(open_alerts(visit).filter(has_text="cam-drinks")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(zone(visit, "water").locator("title")).to_contain_text("the camera moved", timeout=PATIENCE_MS)
+    assert open_alerts(visit).filter(has_not_text="Camera").all_inner_texts() == about_stock
+    bay.get_by_role("button", name="Mend").click()
+    expect(bay.locator(".zone.unknown")).to_have_count(0, timeout=PATIENCE_MS)
+
+
 def test_a_node_without_power_is_missed_and_comes_back(visit: Page) -> None:
     visit.get_by_role("button", name="Cut the power of node node-drinks").click()
     expect(visit.locator("#alerts")).to_contain_text("node-drinks", timeout=PATIENCE_MS)
