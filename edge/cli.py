@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The node's commands: `edge run`, `detect` and `count`. Heavy libraries load when a command runs, not for its help."""
 
+import os
 import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -52,8 +53,7 @@ def run_command(
     except EdgeError as error:
         _say(str(error))
         raise typer.Exit(2) from error
-    if not node.run(stopping):
-        raise typer.Exit(1)
+    _leave(0 if node.run(stopping) else 1)
 
 
 def detect_command(
@@ -89,6 +89,17 @@ def count_command(
 def _finish(faults_count: int) -> None:
     if faults_count:
         raise typer.Exit(1)
+
+
+def _leave(exit_code: int) -> NoReturn:
+    """End the process at once. Everything is on disk by now.
+
+    A camera's reader may still be inside OpenCV; where it comes back while the interpreter takes itself apart, C++
+    aborts the process, and a service manager would take a clean stop for a crash.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code)
 
 
 def _say(text: str) -> None:

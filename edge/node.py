@@ -66,10 +66,10 @@ class Node:
         log.info("node starts", node_id=self._config.node_id, boot_id=self._boot_id, model=self._detector.card.model_id)
         self._publisher.start()
         healthy = self._supervisor.run(stopping)
-        self._publisher.stop()
+        self._publisher.stop(in_good_order=healthy)
         self._outbox.close()
         self._state_folder.close()
-        log.info("node stopped", node_id=self._config.node_id)
+        log.info("node stopped" if healthy else "node gave up", node_id=self._config.node_id)
         return healthy
 
     def status(self, state: NodeState) -> NodeStatus:

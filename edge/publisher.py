@@ -6,6 +6,8 @@ are sent again, with growing pauses; so is everything after a reconnect. Nothing
 and the camera never waits for this. Only the monotonic clock is read, so a jump of the wall clock changes nothing.
 """
 
+import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -94,19 +96,35 @@ class Publisher:
             channel = topics.EVIDENCE
             self._client.publish(channel.topic(self._node_id, camera_id), jpeg, channel.qos, channel.retain)
 
-    def stop(self, *, timeout_s: float = 3.0) -> None:
-        """Say `stopped`, so that nobody takes it for a crash, and leave."""
+    def stop(self, *, in_good_order: bool = True, timeout_s: float = 3.0) -> None:
+        """Say `stopped`, so that nobody takes it for a crash, and leave.
+
+        Not `in_good_order`: break off, so that the broker says `lost` in this node's place.
+        """
         self._stopping.set()
         self._wake.set()
         self._pump.join(timeout_s)
+        if in_good_order:
+            self._say_farewell(timeout_s)
+            self._client.disconnect()
+        else:
+            self._break_off()
+        self._client.loop_stop()
+
+    def _say_farewell(self, timeout_s: float) -> None:
         if self.is_connected:
             said = self._publish_status(NodeState.STOPPED)
             try:
                 said.wait_for_publish(timeout_s)
             except (RuntimeError, ValueError):
                 log.warning("the broker left before the farewell", node_id=self._node_id)
-        self._client.disconnect()
-        self._client.loop_stop()
+
+    def _break_off(self) -> None:
+        """End the connection as a crash would: whoever disconnects takes the last will back."""
+        line = self._client.socket()
+        if isinstance(line, socket.socket):
+            with contextlib.suppress(OSError):  # it is gone already
+                line.shutdown(socket.SHUT_RDWR)
 
     def _make_client(self, boot_id: str) -> mqtt.Client:
         client = mqtt.Client(

@@ -2,6 +2,7 @@
 """The whole node as a process of its own, on a folder camera and a real mosquitto."""
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -43,7 +44,7 @@ def start_node(tmp_path: Path, mosquitto: "Mosquitto", pictures: Path) -> Iterat
     started: list[subprocess.Popen[bytes]] = []
 
     def start(
-        camera_lines: str = "hold_looks_count = 4\nloop = false", node_lines: str = ""
+        camera_lines: str = "hold_looks_count = 4\nloop = false", node_lines: str = "", source: str = str(pictures)
     ) -> subprocess.Popen[bytes]:
         config_file = tmp_path / "node.toml"
         config_file.write_text(f"""
@@ -59,7 +60,7 @@ port = {mosquitto.port}
 onnx_file = "{onnx_file}"
 [[cameras]]
 camera_id = "cam-1"
-source = "{pictures}"
+source = "{source}"
 calibration_file = "{calibration_file}"
 {camera_lines}
 """)
@@ -136,6 +137,17 @@ def test_a_missing_camera_is_lost(hub: "HubStandIn", start_node: StartNode) -> N
     report = next(iter(hub.reports.values()))
     assert (report.view, report.view_reason) == (SightState.UNKNOWN, UnknownReason.CAMERA_LOST)
     assert {zone.reason for zone in report.zones} == {UnknownReason.CAMERA_LOST}
+
+
+def test_a_node_stops_in_good_order_while_a_stream_hangs(hub: "HubStandIn", start_node: StartNode) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        node = start_node("", source=f"rtsp://127.0.0.1:{silent.getsockname()[1]}/shelf")
+        caller, _address = silent.accept()
+        hub.wait_until(lambda: hub.statuses and hub.statuses[-1].state is NodeState.ONLINE)
+        node.send_signal(signal.SIGTERM)
+        hub.wait_until(lambda: hub.statuses[-1].state is NodeState.STOPPED)
+        caller.close()  # the reader comes back from the library just while the process ends
+        assert node.wait(timeout=20) == 0
 
 
 def test_pictures_leave_the_node_only_where_allowed(hub: "HubStandIn", start_node: StartNode, pictures: Path) -> None:

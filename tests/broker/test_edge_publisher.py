@@ -194,6 +194,15 @@ def test_the_retained_status_tells_a_late_comer_and_a_clean_stop_from_a_loss(
     assert NodeState.LOST not in [s.state for s in hub.statuses]
 
 
+def test_a_node_that_gives_up_is_lost_and_not_stopped(hub: "HubStandIn", publish: Callable[..., Publisher]) -> None:
+    publisher = publish()
+    hub.wait_until(lambda: [s.state for s in hub.statuses] == [NodeState.ONLINE])
+    publisher.stop(in_good_order=False)
+    hub.wait_until(lambda: hub.statuses[-1].state is NodeState.LOST)
+    assert hub.statuses[-1].boot_id == BOOT_ID
+    assert NodeState.STOPPED not in [s.state for s in hub.statuses]
+
+
 @pytest.mark.parametrize("payload", [b"", b"{", b"\xff" * 9, b'{"node_id":"node-2"}', b"[]"])
 def test_a_nonsensical_answer_harms_nothing(
     hub: "HubStandIn", outbox: Outbox, publish: Callable[..., Publisher], payload: bytes
