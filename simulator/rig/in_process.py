@@ -38,8 +38,10 @@ from simulator.store.truth import Happening, TruthLog
 from simulator.store.world import BookLine, World
 
 SAMPLE_EVERY = timedelta(seconds=60)
-JUDGE_AT_MOST_EVERY = timedelta(seconds=2)
-"""The product judges twice a second; in a large shop something is new at nearly every instant."""
+JUDGE_AT_MOST_EVERY_S = 2.0
+ZONES_PER_JUDGE_S = 100.0
+"""The product judges twice a second. In a large shop something is new at nearly every instant and a judgement is dear, so
+there it waits a second for every so many zones."""
 Progress = Callable[[datetime, float], None]
 
 
@@ -205,7 +207,8 @@ class _Run:
 
     def _want_judgement(self, at: datetime) -> None:
         if self._judged_at is not None:
-            at = max(at, self._judged_at + JUDGE_AT_MOST_EVERY)
+            pause_s = max(JUDGE_AT_MOST_EVERY_S, len(self._record.zones) / ZONES_PER_JUDGE_S)
+            at = max(at, self._judged_at + timedelta(seconds=pause_s))
         if self._judging is not None and not self._judging.cancelled:
             if self._judging.at <= at:
                 return
