@@ -40,8 +40,8 @@ from simulator.store.world import BookLine, World
 SAMPLE_EVERY = timedelta(seconds=60)
 JUDGE_AT_MOST_EVERY_S = 2.0
 ZONES_PER_JUDGE_S = 100.0
-"""The product judges twice a second. In a large shop something is new at nearly every instant and a judgement is dear, so
-there it waits a second for every so many zones."""
+"""The product judges twice a second. In a large shop something is new at nearly every instant and a judgement is dear,
+so there it waits a second for every so many zones."""
 Progress = Callable[[datetime, float], None]
 
 
