@@ -201,7 +201,7 @@ def benchmark_command(
     *,
     scenarios: Annotated[
         str, typer.Option("--scenarios", help="Names of the library, with commas.")
-    ] = "quiet-day,busy-saturday,thief",
+    ] = "ordinary-morning,busy-saturday,thief",
     seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, help="How many.")] = 10,
     first_seed: Annotated[int, typer.Option("--first-seed", min=0, help="The others follow it.")] = 1,
     also: Annotated[
