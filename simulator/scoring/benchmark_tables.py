@@ -45,6 +45,7 @@ def short_table(by_scenario: Mapping[str, _Runs]) -> str:
     figures: tuple[tuple[str, _Figure, _Words], ...] = (
         ("True events about goods a run (10 min or longer)", lambda run: goods(run).recall.of, _whole),
         ("True events about goods told", lambda run: goods(run).recall.fraction, percent),
+        ("Of the time that they held, an alert said so", lambda run: goods(run).said_time.fraction, percent),
         ("Alerts about goods a run", lambda run: goods(run).precision.of, _whole),
         ("Alerts about goods right", lambda run: goods(run).precision.fraction, percent),
         ("Delay of a refill due, median of a run", lambda run: run.of(_REFILL).delay_median_s, delay_words),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from simulator.scoring.record import AlertRow, Trouble
-from simulator.scoring.spans import Span, inside, meets, overlap_s
+from simulator.scoring.spans import Span, inside, meets, merged, overlap_s
 from simulator.scoring.true_events import NOT_ALERTED_YET, SIGHT_KINDS, EventKind, TrueEvent
 from simulator.scoring.truth import Truth, is_deaf, span_of
 from simulator.scoring.words import percent
@@ -35,6 +35,10 @@ class JudgedEvent:
     """Alerts of its kind and place that were open during it, by opening."""
     delay_s: float | None
     """From its beginning to the first alert that opened for it; None for none, or one that was open before."""
+    lasted_s: float
+    """Shop-open time for goods, elapsed time for cameras and nodes."""
+    said_s: float
+    """Of it, seconds in which such an alert stood."""
     instead: tuple[str, ...]
     """Other kinds that stood at its place meanwhile."""
     why: str
@@ -89,15 +93,21 @@ def judge_events(truth: Truth, events: Iterable[TrueEvent]) -> list[JudgedEvent]
 
 def _judged_event(truth: Truth, event: TrueEvent, own: list[AlertRow], others: tuple[str, ...]) -> JudgedEvent:
     fresh = [alert.opened_at for alert in own if alert.opened_at >= event.since_at - GRACE]
-    length_s = (event.until_at - event.since_at).total_seconds() if event.kind in SIGHT_KINDS else event.open_s
+    counted = [event.span] if event.kind in SIGHT_KINDS else truth.open_spans
+    lasted_s = overlap_s(event.span, counted)
+    stood = merged(
+        (max(event.since_at, alert.opened_at), min(event.until_at, alert.closed_at or truth.run[1])) for alert in own
+    )
     unseen = event.sight_s < GRACE.total_seconds()
-    long = length_s >= LEAST_OPEN_S
+    long = lasted_s >= LEAST_OPEN_S
     return JudgedEvent(
         event=event,
         unseen=unseen,
         long=long,
         alerts=tuple(own),
         delay_s=max(0.0, (min(fresh) - event.since_at).total_seconds()) if own and own[0].opened_at in fresh else None,
+        lasted_s=lasted_s,
+        said_s=sum(overlap_s(span, counted) for span in stood),
         instead=others,
         why=_why_event(truth, event, own, others, unseen=unseen, long=long),
     )

@@ -37,6 +37,9 @@ class KindScore(BaseModel):
     """Told events of those long enough."""
     recall_all: Share
     """The same over short ones too."""
+    said_time: Share
+    """Seconds in which an alert stood, of those that the events of `recall` lasted; telling late or letting go early
+    both cost."""
     cut_missed_count: int
     """Missed ones, counted as such, that still held when the run ended."""
     precision: Share
@@ -70,6 +73,7 @@ class KindScore(BaseModel):
             unseen_count=self.unseen_count + other.unseen_count,
             recall=self.recall + other.recall,
             recall_all=self.recall_all + other.recall_all,
+            said_time=self.said_time + other.said_time,
             cut_missed_count=self.cut_missed_count + other.cut_missed_count,
             precision=self.precision + other.precision,
             precision_sometime=self.precision_sometime + other.precision_sometime,
@@ -204,6 +208,7 @@ def _kind_score(kind: EventKind, judged: Judgement) -> KindScore:
         unseen_count=len(events) - len(seen),
         recall=Share(hits=sum(event.told for event in long), of=len(long)),
         recall_all=Share(hits=len(told), of=len(seen)),
+        said_time=Share(hits=sum(event.said_s for event in long), of=sum(event.lasted_s for event in long)),
         cut_missed_count=sum(event.event.cut and not event.told for event in long),
         precision=Share(hits=sum(alert.right for alert in alerts), of=len(alerts)),
         precision_sometime=Share(hits=sum(alert.right_sometime for alert in alerts), of=len(alerts)),

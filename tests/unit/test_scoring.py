@@ -207,6 +207,15 @@ def test_an_alert_in_time_is_right_and_its_delay_is_counted() -> None:
     assert (scores.delay_median_s, scores.alerts_per_event.fraction) == (120.0, 1.0)
 
 
+def test_an_alert_that_lets_go_early_has_said_it_for_part_of_the_time() -> None:
+    alerts = [alert(75, 90, number=1), alert(80, 85, number=2), alert(105, 200, number=3)]
+    scores = score(run(zone_truths=LOW_FROM_60_TO_120, alerts=alerts)).of(RESTOCK)
+    assert scores.recall.fraction == 1.0
+    assert (scores.said_time.hits, scores.said_time.of) == (30 * 60, 60 * 60)
+    closed = run(zone_truths=LOW_FROM_60_TO_120, alerts=alerts, open_spans=[(at(0), at(80))])
+    assert score(closed).of(RESTOCK).said_time.fraction == 5 / 20
+
+
 def test_an_alert_before_its_event_is_wrong_though_it_comes_true_while_it_stands() -> None:
     scores = score(run(zone_truths=LOW_FROM_60_TO_120, alerts=[alert(30, 121)])).of(RESTOCK)
     assert (scores.precision.fraction, scores.precision_sometime.fraction) == (0.0, 1.0)
@@ -474,8 +483,10 @@ def some_run(draw: st.DrawFn) -> RunRecord:
 @given(some_run())
 def test_every_share_is_between_nothing_and_all(record: RunRecord) -> None:
     scores = score(record)
-    shares = [share for line in scores.kinds for share in (line.recall, line.recall_all, line.precision)]
-    assert all(0 <= share.hits <= share.of for share in shares)
+    shares = [
+        share for line in scores.kinds for share in (line.recall, line.recall_all, line.said_time, line.precision)
+    ]
+    assert all(0 <= share.hits <= share.of + 1e-6 for share in shares)
     assert all(line.recall.of <= line.recall_all.of <= line.events_count for line in scores.kinds)
     assert all(delay_s >= 0 for line in scores.kinds for delay_s in line.delays_s)
     counts = scores.counts
@@ -516,6 +527,7 @@ def test_a_system_that_tells_each_event_as_it_begins_is_perfect_and_a_silent_one
         assert line.precision.hits == line.precision.of == line.events_count
         assert line.recall.hits == line.recall.of
         assert line.recall_all.hits == line.recall_all.of
+        assert line.said_time.hits == pytest.approx(line.said_time.of)
         assert set(line.delays_s) <= {0.0}
     assert score(record).wasted_walks_count == 0
     record.alerts = []
