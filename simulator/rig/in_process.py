@@ -31,7 +31,8 @@ from simulator.rig.schedule import (
     world_events,
     zone_places,
 )
-from simulator.scoring.record import Mode, RunRecord, Sight, Transport
+from simulator.rig.system_account import transport_of
+from simulator.scoring.record import Mode, RunRecord, Sight
 from simulator.store.life import Life
 from simulator.store.luck import luck
 from simulator.store.truth import Happening, TruthLog
@@ -234,20 +235,7 @@ class _Run:
         record.zone_truths, record.sku_truths = self._truth.zone_truths, self._truth.sku_truths
         record.presences = list(self._life.presences)
         record.alerts = self._hub.alert_rows()
-        record.transport = self._transport()
-        return record
-
-    def _transport(self) -> Transport:
-        nodes = self._broker.nodes.values()
-        numbered_count = sum(sum(node.numbered_counts().values()) for node in nodes)
-        waiting = {(key.node_id, key.boot_id, key.sequence) for node in nodes for key in node.waiting_keys()}
-        keys, rows_count, dead_count = self._hub.ledger()
-        waiting -= keys
-        return Transport(
-            numbered_count=numbered_count,
-            ledger_count=rows_count,
-            lost_count=numbered_count - len(keys | waiting),
-            doubled_count=rows_count - len(keys),
-            dead_letters_count=dead_count,
-            waiting_count=len(waiting),
+        record.transport = transport_of(
+            self._hub.database_url, [node.account() for node in self._broker.nodes.values()]
         )
+        return record

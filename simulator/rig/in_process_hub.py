@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event, func, select
+from sqlalchemy import Connection, event, select
 
 from calibration.document import Calibration
 from contract.reports import Committed
@@ -43,7 +43,8 @@ class InProcessHub:
     """One hub with its database in `folder`. `listening_since_at` is None while it does not hear the broker."""
 
     def __init__(self, folder: Path, settings: JudgeSettings) -> None:
-        self._engine = open_engine(f"sqlite:///{folder / 'hub.sqlite'}")
+        self.database_url = f"sqlite:///{folder / 'hub.sqlite'}"
+        self._engine = open_engine(self.database_url)
 
         @event.listens_for(self._engine, "connect")
         def _quick(connection: sqlite3.Connection, _record: Any) -> None:
@@ -144,14 +145,6 @@ class InProcessHub:
             )
             for number, row in enumerate(rows, start=1)
         ]
-
-    def ledger(self) -> tuple[set[tuple[str, str, int]], int, int]:
-        """Keys of all reports in the ledger, how many rows they are, and how many dead letters there are."""
-        report = tables.report.c
-        with reading(self._engine) as connection:
-            rows = connection.execute(select(report.node_id, report.boot_id, report.sequence)).all()
-            dead_count = connection.execute(select(func.count()).select_from(tables.dead_letter)).scalar_one()
-        return {(row.node_id, row.boot_id, row.sequence) for row in rows}, len(rows), dead_count
 
     def close(self) -> None:
         """Close the database."""

@@ -32,6 +32,9 @@ from edge.settings import Settings
 from edge.watcher import Look, Watcher
 from simulator.rig.in_process_agenda import Agenda, Entry, Rank
 from simulator.rig.in_process_camera import CameraSeat, Eye, NodeTime
+from simulator.rig.system_account import OutboxAccount, outbox_account
+
+OUTBOX_FILE = "outbox.sqlite"
 
 START_AFTER_S = 20.0
 """From power to the first look: a Raspberry Pi boots and loads the network."""
@@ -113,7 +116,7 @@ class InProcessNode:
         self._clock = NodeTime(at, self._shift)
         self._plan.folder.mkdir(parents=True, exist_ok=True)
         self._outbox = Outbox(
-            self._plan.folder / "outbox.sqlite",
+            self._plan.folder / OUTBOX_FILE,
             node_id=self.node_id,
             boot_id=self._boot_id,
             started_at=at + self._shift,
@@ -281,12 +284,6 @@ class InProcessNode:
             self._timers[name].cancelled = True
         self._timers[name] = self._agenda.put(at + timedelta(seconds=pause_s), Rank.SEND, action)
 
-    def numbered_counts(self) -> dict[str, int]:
-        """Highest sequence of every boot this node ever had."""
-        return {} if self._outbox is None else self._outbox.last_sequences()
-
-    def waiting_keys(self) -> list[ReportKey]:
-        """Reports on its disk."""
-        if self._outbox is None:
-            return []
-        return [pending.key for pending in self._outbox.pending(after_position=0, limit=10_000_000)]
+    def account(self) -> OutboxAccount:
+        """What it ever numbered and what is still on its disk, whether it has power or not."""
+        return outbox_account(self._plan.folder / OUTBOX_FILE)

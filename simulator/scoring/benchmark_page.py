@@ -47,8 +47,8 @@ _READ = """\
 - Told: an alert of the kind stood at the place while the event held; events of 10 open minutes or more, which somebody
   could have seen. Right: the event held when the alert opened, give or take 90 s. An alert under the wrong name is a
   miss of the true kind and a false alert of its own.
-- Told asks for an instant only. The time that an alert said so, of the time that such events held in open hours, charges
-  whoever tells late, lets go early or flaps.
+- Told asks for an instant only. The time that an alert said so, of the time that such events held in open hours,
+  charges whoever tells late, lets go early or flaps.
 - Pooled figures add up all seeds of a scenario; the interval behind counts is Wilson's at 95 % and takes events as
   independent, which events of one run are not quite: it is too narrow rather than too wide.
 - Spread is over the seeds: median (lowest to highest).
