@@ -97,6 +97,17 @@ def test_everything_that_happened_is_told_and_nothing_is_lost(eventful: RunRecor
     assert eventful.open_spans == [(eventful.opened_at, eventful.ended_at)]
 
 
+def test_what_a_node_has_on_disk_is_accounted_for_though_it_is_off_at_the_end(tmp_path: Path) -> None:
+    events = [
+        {"at": "4m", "act": "partition", "target": "node-drinks"},
+        {"at": "10m", "act": "power_cut", "target": "node-drinks", "lasting": "1h"},
+    ]
+    transport = run(scenario(lasts="12m", events=events), tmp_path).transport
+    assert transport.waiting_count > 0
+    assert transport.lost_count == transport.doubled_count == 0
+    assert transport.ledger_count + transport.waiting_count == transport.numbered_count
+
+
 def test_messages_twice_late_and_shuffled_change_no_count(tmp_path: Path) -> None:
     calm = scenario(lasts="40m", events=[{"at": "5m", "act": "sell", "target": "tea", "units": 9}])
     rough = calm.model_copy(
