@@ -12,6 +12,7 @@ import pytest
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from calibration.view import CameraView
 from contract.counts import UnknownReason
 from contract.model_card import DetectorLabel
 from contract.reports import CountReport
@@ -20,6 +21,7 @@ from edge.detector import Detector
 from edge.frames import Frame
 from edge.glimpse import glimpse
 from edge.model_file import shipped_model
+from edge.reference import RAIL_MM, Reference
 from edge.reference_file import ReferenceFile
 from edge.settings import Settings
 from edge.stance import DEFAULT_TOLERANCE_FRACTION, Standing
@@ -36,6 +38,7 @@ START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 PLAN = load_store_plan(STORES_FOLDER / "corner.toml")
 BAY = PLAN.bays[0]
 CALIBRATION = calibration_of(BAY)
+ZONE_IDS = tuple(zone.zone_id for zone in CALIBRATION.zones)
 FULL_SCENE = scene_of(BAY, World(PLAN, START, np.random.default_rng(0)))
 LABELS = (DetectorLabel.PRODUCT, DetectorLabel.GAP, DetectorLabel.PRICE_TAG)
 
@@ -151,6 +154,75 @@ def test_a_camera_that_was_knocked_is_moved(standpoint: Standpoint, axis: str, d
 def test_a_camera_that_trembles_is_in_place(standpoint: Standpoint, degrees: float) -> None:
     rng = np.random.default_rng(3)
     assert judged(standpoint, rendered(thinned(rng), rng, view=turned(degrees)).image_bgr).standing is Standing.IN_PLACE
+
+
+def relabelled(picture: Picture, *zone_ids: str) -> Picture:
+    """New strips on the rails below these zones."""
+    shown, view = picture.copy(), CameraView(CALIBRATION, BAY.image_wh_px)
+    rng = np.random.default_rng(3)
+    for zone in CALIBRATION.zones:
+        if zone.zone_id in zone_ids:
+            outline = np.asarray(zone.polygon_mm)
+            (left, low), right = outline.min(axis=0), outline[:, 0].max()
+            corners = np.array([(left, low - RAIL_MM), (right, low - RAIL_MM), (right, low), (left, low)])
+            rail = np.zeros(picture.shape[:2], np.uint8)
+            cv2.fillPoly(rail, [np.rint(view.to_pixels(corners)).astype(np.int32)], 1)
+            blocks = rng.integers(40, 220, (picture.shape[0] // 12 + 1, picture.shape[1] // 12 + 1), dtype=np.uint8)
+            strip = np.kron(blocks, np.ones((12, 12), np.uint8))[: picture.shape[0], : picture.shape[1]]
+            shown[rail > 0] = strip[rail > 0][:, None]
+    return shown
+
+
+def slid(picture: Picture, down_px: float) -> Picture:
+    """The whole picture further down, as by a camera that sinks on its arm."""
+    height_px, width_px = picture.shape[:2]
+    way = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, down_px]])
+    return np.asarray(cv2.warpAffine(picture, way, (width_px, height_px), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+class Shelf:
+    """Keeps references in memory, in order."""
+
+    def __init__(self) -> None:
+        self.kept: list[Reference] = []
+
+    def load(self, _calibration_id: str) -> Reference | None:
+        return self.kept[-1] if self.kept else None
+
+    def keep(self, reference: Reference) -> None:
+        self.kept.append(reference)
+
+
+def learn(learner: Standpoint, look: RenderedView, picture: Picture, seconds: float) -> None:
+    detail = glimpse(picture).detail
+    judgement = learner.judge(detail)
+    learner.learn(detail, found(look), BAY.image_wh_px[0], judgement, captured_at=START, monotonic_s=seconds)
+
+
+def test_new_strips_are_learned_within_an_hour_and_a_camera_that_sinks_is_not_followed() -> None:
+    shelf = Shelf()
+    learner = Standpoint(CALIBRATION, DEFAULT_TOLERANCE_FRACTION, shelf)
+    rng = np.random.default_rng(7)
+    upright = rendered(FULL_SCENE, rng, light=1.0)
+    for seconds in (0.0, 61.0):
+        learn(learner, upright, upright.image_bgr, seconds)
+    strips = relabelled(upright.image_bgr, *ZONE_IDS)
+    sunk, deeper = (slid(strips, down_px) for down_px in (4.0, 14.0))
+    learn(learner, upright, sunk, 600.0)
+    assert len(shelf.kept) == 1, "ten minutes are too soon: somebody may stand there"
+    before = judged(learner, sunk)
+    learn(learner, upright, sunk, 3700.0)
+    assert len(shelf.kept) == 2
+    assert before.shift is not None
+    for knowing in (learner, Standpoint(CALIBRATION, DEFAULT_TOLERANCE_FRACTION, shelf)):
+        after = judged(knowing, sunk)
+        assert after.furniture_fraction > 0.95 > before.furniture_fraction
+        assert after.shift is not None
+        assert after.shift.most_mm == pytest.approx(before.shift.most_mm, abs=1.0), "off against the calibration still"
+        further = judged(knowing, deeper)
+        assert further.shift is not None
+        assert further.shift.most_mm == pytest.approx(before.shift.most_mm * 14 / 4, rel=0.1)
+        assert further.standing is Standing.MOVED, "though it slid by less than that since the newer reference"
 
 
 @dataclass
