@@ -47,11 +47,14 @@ _READ = """\
 - Told: an alert of the kind stood at the place while the event held; events of 10 open minutes or more, which somebody
   could have seen. Right: the event held when the alert opened, give or take 90 s. An alert under the wrong name is a
   miss of the true kind and a false alert of its own.
+- An alert that was open before its event began tells it too, though it was wrong when it opened; such events, short
+  ones too, are counted beside.
 - Told asks for an instant only. The time that an alert said so, of the time that such events held in open hours,
   charges whoever tells late, lets go early or flaps.
 - Pooled figures add up all seeds of a scenario; the interval behind counts is Wilson's at 95 % and takes events as
   independent, which events of one run are not quite: it is too narrow rather than too wide.
-- Spread is over the seeds: median (lowest to highest).
+- Spread is over the seeds: median (lowest to highest); where a run has no such figure, such as a delay without a told
+  event, the number of runs that have one stands beside it.
 - A delay is known of told events only; whoever tells late and whoever never tells must be read together.
 - A walk in vain is an alert to fetch from the back room that was not right when it opened."""
 

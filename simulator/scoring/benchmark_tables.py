@@ -27,12 +27,13 @@ def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, words
 
 
 def spread_words(runs: _Runs, figure: _Figure, words: _Words) -> str:
-    """`93 % (88 % to 97 %)`: median, lowest, highest over the runs that have the figure."""
+    """`93 % (88 % to 97 %)`: median, lowest, highest over the runs that have the figure, and how many where not all."""
     values = [value for one in runs if (value := figure(one.scores)) is not None]
     if not values:
         return NONE
     low, middle, high = words(min(values)), words(median(values)), words(max(values))
-    return middle if low == high else f"{middle} ({low} to {high})"
+    spread = middle if low == high else f"{middle} ({low} to {high})"
+    return spread if len(values) == len(runs) else f"{spread}, of {len(values)} of {len(runs)} runs"
 
 
 def goods(scores: Scores) -> KindScore:
@@ -45,6 +46,11 @@ def short_table(by_scenario: Mapping[str, _Runs]) -> str:
     figures: tuple[tuple[str, _Figure, _Words], ...] = (
         ("True events about goods a run (10 min or longer)", lambda run: goods(run).recall.of, _whole),
         ("True events about goods told", lambda run: goods(run).recall.fraction, percent),
+        (
+            "Events, short ones too, told only by an alert that stood before",
+            lambda run: goods(run).standing_count,
+            _whole,
+        ),
         ("Of the time that they held, an alert said so", lambda run: goods(run).said_time.fraction, percent),
         ("Alerts about goods a run", lambda run: goods(run).precision.of, _whole),
         ("Alerts about goods right", lambda run: goods(run).precision.fraction, percent),
@@ -62,7 +68,7 @@ def short_table(by_scenario: Mapping[str, _Runs]) -> str:
     sums: tuple[tuple[str, Callable[[_Runs], str]], ...] = (
         ("Wrong alerts about goods while a camera or node was down, sum (must be 0)", _blind_words),
         ("Reports lost, doubled, of all, sums", _transport_words),
-        ("Runs in which all holds that the scenario expects", _held_words),
+        ("Runs in which each `expect` line of the scenario holds", _held_words),
     )
     rows = [[title, *(words(runs) for runs in by_scenario.values())] for title, words in sums]
     rows += [
@@ -91,7 +97,8 @@ def _kind_row(runs: _Runs, line: KindScore) -> list[str]:
     return [
         kind_words(line.kind),
         events,
-        share_words(line.recall),
+        share_words(line.recall)
+        + (f"; {line.standing_count} by an alert that stood before" if line.standing_count else ""),
         spread_words(runs, lambda run: of(run).recall.fraction, percent),
         share_words(line.precision),
         spread_words(runs, lambda run: of(run).precision.fraction, percent),

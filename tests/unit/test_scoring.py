@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.rig.scenario import Expectation, Scenario
+from simulator.scoring.benchmark import Finished
+from simulator.scoring.benchmark_tables import spread_words
 from simulator.scoring.expectations import check
 from simulator.scoring.matching import judge_alerts, judge_events
 from simulator.scoring.record import (
@@ -26,10 +28,11 @@ from simulator.scoring.record import (
     ZoneSample,
     ZoneTruth,
 )
-from simulator.scoring.scores import score
+from simulator.scoring.scores import Scores, score
 from simulator.scoring.shares import Share, quantile
 from simulator.scoring.true_events import EventKind, TrueEvent, true_events
 from simulator.scoring.truth import Truth, full_again_count, low_below_count
+from simulator.scoring.words import delay_words
 
 OPENED_AT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 RESTOCK = EventKind.RESTOCK_FROM_BACK
@@ -350,6 +353,19 @@ def test_time_in_which_the_hub_could_not_be_asked_is_unknown() -> None:
 def test_transport_and_notes_are_passed_on() -> None:
     scores = score(run(transport=Transport(100, 97, 2, 1), notes=["no toxiproxy here"]))
     assert (scores.transport.lost_count, scores.transport.doubled_count, scores.notes) == (2, 1, ("no toxiproxy here",))
+
+
+def test_a_spread_says_over_how_many_runs_it_is() -> None:
+    told = run(zone_truths=LOW_FROM_60_TO_120, alerts=[alert(62, 121)])
+    late = run(zone_truths=LOW_FROM_60_TO_120, alerts=[alert(64, 121)])
+    runs = [Finished("by-hand", seed, score(record), ()) for seed, record in enumerate((told, late, run()))]
+
+    def delay_s(scores: Scores) -> float | None:
+        return scores.of(RESTOCK).delay_median_s
+
+    assert spread_words(runs, delay_s, delay_words) == "3.0 min (2.0 min to 4.0 min), of 2 of 3 runs"
+    assert spread_words(runs[:2], delay_s, delay_words) == "3.0 min (2.0 min to 4.0 min)"
+    assert spread_words(runs[2:], delay_s, delay_words) == "\N{EN DASH}"
 
 
 def test_wilsons_interval() -> None:
