@@ -14,6 +14,12 @@ from edge.reference import Reference
 log = structlog.get_logger()
 
 
+_LAYOUT = 1
+"""Of the file. A file of another layout is not read; a new reference is taken in its place."""
+
+_LEAST_DETERMINANT = 1e-6
+
+
 class ReferenceFile:
     """One file per camera, `reference-CAMERA_ID.npz`; it is replaced whole or stays as it is."""
 
@@ -30,7 +36,7 @@ class ReferenceFile:
             return None
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as kept:
-                if str(kept["calibration_id"]) != calibration_id:
+                if int(kept["layout"]) != _LAYOUT or str(kept["calibration_id"]) != calibration_id:
                     return None
                 reference = Reference(
                     calibration_id,
@@ -42,8 +48,7 @@ class ReferenceFile:
         except Exception as error:  # noqa: BLE001 - a damaged archive makes NumPy and zipfile raise nearly anything
             self._complain(error)
             return None
-        shapes_agree = reference.grey.ndim == 2 and reference.ground.shape == reference.grey.shape  # noqa: PLR2004
-        return reference if shapes_agree and reference.from_anchor.shape == (3, 3) else None
+        return reference if _is_sound(reference) else None
 
     def _complain(self, error: Exception) -> None:
         log.warning("a reference view cannot be read; a new one is taken", file=str(self._file), reason=str(error))
@@ -55,6 +60,7 @@ class ReferenceFile:
             with fresh.open("wb") as file:
                 np.savez_compressed(
                     file,
+                    layout=np.array(_LAYOUT),
                     calibration_id=np.array(reference.calibration_id),
                     captured_at=np.array(reference.captured_at.isoformat()),
                     grey=reference.grey,
@@ -66,3 +72,11 @@ class ReferenceFile:
             fresh.replace(self._file)
         except OSError as error:
             log.warning("a reference view is not on disk", file=str(self._file), reason=str(error))
+
+
+def _is_sound(reference: Reference) -> bool:
+    """Whether all parts fit together; a map that cannot be turned round would stop the camera at each look."""
+    grey, from_anchor = reference.grey, reference.from_anchor
+    if grey.ndim != 2 or reference.ground.shape != grey.shape or from_anchor.shape != (3, 3):  # noqa: PLR2004
+        return False
+    return bool(np.all(np.isfinite(from_anchor)) and abs(np.linalg.det(from_anchor)) > _LEAST_DETERMINANT)

@@ -66,7 +66,7 @@ def _concerned(
 
 def _decided(observation: Observation, suspicion: Suspicion | None, now: datetime, settings: JudgeSettings) -> Decision:
     found = observation.discrepancy
-    timing = settings.timing(observation.key.kind, passes_by_itself=found is not None and found.passes_by_itself)
+    timing = settings.timing(observation.key.kind, open_after_s=found.open_after_s if found else None)
     after, move = step(suspicion, observation.verdict, now, timing)
     return Decision(observation.key, after, move, observation.discrepancy, observation.because)
 

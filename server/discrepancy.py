@@ -60,8 +60,8 @@ class Discrepancy:
     camera_ids: tuple[str, ...] = ()
     figures: dict[str, float | int | str | None] = field(default_factory=dict)
     """For machines: the numbers behind `why`, each name with its unit."""
-    passes_by_itself: bool = False
-    """Whether it usually ends without anybody's doing, and so deserves more patience before it is told."""
+    open_after_s: float | None = None
+    """More patience than its kind's, for what usually ends without anybody's doing; None: its kind's."""
     material: tuple[object, ...] = ()
     """What must change before an open alert is worth saying again."""
 

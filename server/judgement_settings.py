@@ -86,6 +86,8 @@ class JudgeSettings(BaseModel):
     view_lost: KindTiming = KindTiming(open_after_s=60, close_after_s=30)
     occluded_open_after_s: Seconds = 600
     """A shopper, a trolley or staff before a camera go away by themselves: only after so long is its view lost."""
+    hidden_zone_open_after_s: Seconds = 3600
+    """A single zone that is hidden for so long has something put before it for good; until then others are seen."""
     node_lost: KindTiming = KindTiming(open_after_s=30, close_after_s=30)
 
     @field_validator("timezone")
@@ -113,12 +115,11 @@ class JudgeSettings(BaseModel):
         """`silent_after_s` as a duration."""
         return timedelta(seconds=self.silent_after_s)
 
-    def timing(self, kind: Kind, *, passes_by_itself: bool = False) -> AlertTiming:
-        """Durations of one kind of alert; a cause that passes by itself is given more time to do so."""
+    def timing(self, kind: Kind, *, open_after_s: float | None = None) -> AlertTiming:
+        """Durations of one kind of alert; `open_after_s` asks for more patience before it opens."""
         kind_timing: KindTiming = getattr(self, kind.value)
         timing = kind_timing.durations
-        longer = timedelta(seconds=self.occluded_open_after_s)
-        return replace(timing, open_after=max(timing.open_after, longer)) if passes_by_itself else timing
+        return replace(timing, open_after=max(timing.open_after, timedelta(seconds=open_after_s or 0.0)))
 
 
 class Recipient(BaseModel):

@@ -88,9 +88,15 @@ def judge_camera(
             return unjudged(key)
         return present(_camera_discrepancy(camera, _silence_words(camera, now, settings), UnknownReason.CAMERA_LOST))
     trouble = _trouble(camera, now, settings)
-    if trouble is None:
+    if trouble is not None:
+        longer_s = settings.occluded_open_after_s if trouble[1] == UnknownReason.OCCLUDED else None
+        return present(_camera_discrepancy(camera, *trouble, open_after_s=longer_s))
+    hidden = [zone_id for zone_id, reason in camera.zone_reasons if reason == UnknownReason.OCCLUDED]
+    if not hidden:
         return absent(key, "the camera sees its shelf again")
-    return present(_camera_discrepancy(camera, *trouble))
+    why = f"It does not see {listed(tuple(hidden))}: {view_words(UnknownReason.OCCLUDED)}"
+    longer_s = settings.hidden_zone_open_after_s
+    return present(_camera_discrepancy(camera, why, UnknownReason.OCCLUDED, open_after_s=longer_s))
 
 
 def _trouble(camera: CameraSight, now: datetime, settings: JudgeSettings) -> tuple[str, str | None] | None:
@@ -131,7 +137,9 @@ def _node_discrepancy(node: NodeSight, severity: Severity, headline: str, why: s
     )
 
 
-def _camera_discrepancy(camera: CameraSight, why: str, reason: str | None) -> Discrepancy:
+def _camera_discrepancy(
+    camera: CameraSight, why: str, reason: str | None, *, open_after_s: float | None = None
+) -> Discrepancy:
     zones = f"Not watched meanwhile: {listed(camera.zone_ids)}." if camera.zone_ids else ""
     return Discrepancy(
         key=camera_key(camera.camera_id),
@@ -142,7 +150,7 @@ def _camera_discrepancy(camera: CameraSight, why: str, reason: str | None) -> Di
         zone_ids=camera.zone_ids,
         camera_ids=(camera.camera_id,),
         figures={"reason": str(reason) if reason else None, "node_id": camera.node_id},
-        passes_by_itself=reason == UnknownReason.OCCLUDED,
+        open_after_s=open_after_s,
         material=(str(reason),),
     )
 

@@ -101,7 +101,9 @@ class InProcessHub:
         """When this suspicion may open or this alert close if nothing changes."""
         if suspicion.frozen_at is not None:
             return []
-        timings = [self._settings.timing(key.kind, passes_by_itself=passes) for passes in (False, True)]
+        settings = self._settings
+        longer_s = (None, settings.occluded_open_after_s, settings.hidden_zone_open_after_s)
+        timings = [settings.timing(key.kind, open_after_s=open_after_s) for open_after_s in longer_s]
         if is_open or suspicion.muted:
             return [suspicion.clear_since_at + timings[0].close_after] if suspicion.clear_since_at else []
         return [suspicion.since_at + timing.open_after for timing in timings]
