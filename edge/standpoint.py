@@ -86,15 +86,21 @@ class Standpoint:
         self._was_moved = False
 
     def judge(self, detail: GreyImage) -> Judgement | None:
-        """Compare one look's picture, grey and 640 px wide; None while there is nothing to compare it with."""
-        if self._reference is None or self._is_probation:
+        """Compare one look's picture, grey and 640 px wide; None while there is nothing to compare it with.
+
+        A reference on probation may show somebody in the way, so it says nothing of what is hidden. But where its
+        furniture is found elsewhere, one of the two views is askew, and neither may be counted in.
+        """
+        if self._reference is None:
             return None
         judgement = self._compare(self._reference, self._as_reference(detail))
         self._was_moved = judgement.standing is Standing.MOVED
-        return judgement
+        return judgement if self._was_moved or not self._is_probation else None
 
     def wants_look(self, monotonic_s: float) -> bool:
-        """Whether the second look at a reference on probation is due."""
+        """Whether the first look at a reference is due, or the second one at a reference on probation."""
+        if self._reference is None:
+            return True
         return self._is_probation and self._taken_s is not None and monotonic_s - self._taken_s >= PROBATION_S
 
     def learn(
