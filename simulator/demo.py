@@ -42,7 +42,7 @@ MOST_ROWS_COUNT = 5000
 # A demo has a minute, a shop has a day: the same judgement with shorter patience.
 HUB_OPTIONS = """
 [judge]
-patience_s = 45
+patience_s = 60
 basket_lag_s = 3
 silent_after_s = 20
 update_every_s = 5
@@ -53,6 +53,7 @@ unrecorded_stock = { open_after_s = 5, close_after_s = 3 }
 view_lost = { open_after_s = 3, close_after_s = 3 }
 node_lost = { open_after_s = 3, close_after_s = 3 }
 """
+CAMERA_OPTIONS: dict[str, Any] = {"frozen_after_s": 6.0}
 NODE_SETTINGS: dict[str, Any] = {
     "look_interval_s": 1.0,
     "report_interval_s": 5.0,
@@ -164,7 +165,7 @@ class Demo:
             picture = self._store.cameras[bay.camera_id].frame_bgr(self._store.opened_at)
             if picture is not None:
                 keep_view(system.state_folder(bay.node_id), calibration, picture, utc_now())
-            camera = CameraPlan(bay.camera_id, server.snapshot_url(bay.camera_id), calibration)
+            camera = CameraPlan(bay.camera_id, server.snapshot_url(bay.camera_id), calibration, CAMERA_OPTIONS)
             plans.setdefault(bay.node_id, []).append(camera)
         return plans
 

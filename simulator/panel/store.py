@@ -26,6 +26,17 @@ HUB = "hub"
 VISIT = timedelta(seconds=25)
 """Real time for which a visitor who stands before a bay stays there."""
 
+_STATE_WORDS = {
+    Act.COVER: "covered",
+    Act.BLACK: "black picture",
+    Act.FREEZE: "frozen",
+    Act.DEFOCUS: "out of focus",
+    Act.BUMP: "bumped",
+    Act.HALF_FRAMES: "half frames only",
+    Act.STALL: "stalled",
+    Act.SLOW: "slow line",
+    Act.LOSE: "unplugged",
+}
 _FAULT_WORDS = {
     Act.COVER: "something hangs before camera",
     Act.BLACK: "the picture is black at camera",
@@ -110,7 +121,7 @@ class DemoStore:
 
     def troubles_of(self, bay: BayPlan, now: datetime, real_now: datetime) -> list[str]:
         """What is wrong with the bay's camera now, in words."""
-        words = [str(fault.value).replace("_", " ") for fault in self._faults[bay.camera_id]]
+        words = [_STATE_WORDS[fault] for fault in self._faults[bay.camera_id]]
         if bay.node_id in self._off:
             words.append("its node has no power")
         if self._moment(bay, now, real_now).presences:

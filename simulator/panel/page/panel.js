@@ -116,7 +116,7 @@ function drawScore() {
   const zones = state.bays.flatMap((bay) => bay.zones);
   const counts = { right: 0, unknown: 0, wrong: 0 };
   for (const zone of zones) counts[verdict(zone)] += 1;
-  $("score").replaceChildren(make("b", {}, counts.right), " of ", make("b", {}, zones.length), " zones counted right, ", make("b", {}, counts.unknown), " unknown, ", make("b", {}, counts.wrong), " wrong. On the pictures: really → said.");
+  $("score").replaceChildren(make("b", {}, counts.right), " of ", make("b", {}, zones.length), " zones counted right, ", make("b", {}, counts.unknown), " unknown, ", make("b", {}, counts.wrong), " wrong.");
 }
 
 function drawFeed() {
@@ -152,6 +152,7 @@ function drawZone() {
 function drawClock() {
   $("clock").textContent = state.clock;
   $("hub").href = state.hub_url;
+  $("pace").textContent = state.speed ? `in the shop; one second here is ${state.speed} there` : "the shop stands still, the system does not";
   if (!$("speeds").childElementCount) $("speeds").append(...SPEEDS.map(([speed, words]) => button(words, { act: "speed", speed }, { "data-speed": speed })));
   for (const one of $("speeds").children) one.setAttribute("aria-pressed", String(Number(one.dataset.speed) === state.speed));
 }
