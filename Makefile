@@ -6,11 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: help demo test check format lint types arrows fast lock system-packages clean
+.PHONY: help demo test scenarios check format lint types arrows fast lock system-packages clean
 
 help:
 	@echo "make demo    run a small store on this machine: cameras, nodes, hub, shoppers, a page to fool it"
 	@echo "make test    everything CI runs: format, lint, types, arrows, all tests"
+	@echo "make scenarios  the long scenarios of the virtual store, which test leaves out"
 	@echo "make check   the quick part of it: format, lint, types, arrows, fast tests"
 	@echo "make lock    resolve the dependencies anew into deploy/lock/"
 
@@ -18,7 +19,11 @@ demo: $(VENV)/.installed-demo
 	@$(BIN)/facings demo
 
 test: system-packages $(VENV)/.installed-dev lint types arrows
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not library" --durations=15
+
+# The long scenarios of the library, some twenty minutes of computing.
+scenarios: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m library tests/store
 
 check: $(VENV)/.installed-dev lint types arrows fast
 
