@@ -19,7 +19,7 @@ demo: $(VENV)/.installed-demo
 	@$(BIN)/facings demo
 
 test: system-packages $(VENV)/.installed-dev lint types arrows
-	$(BIN)/python -m pytest -m "not library" --durations=15
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not library" --durations=15
 
 # The long scenarios of the library, some twenty minutes of computing.
 scenarios: $(VENV)/.installed-dev
