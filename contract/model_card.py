@@ -21,6 +21,10 @@ class DetectorLabel(StrEnum):
     WRONG_FACE = "wrong_face"
 
 
+DEFECT_LABELS = frozenset({DetectorLabel.DAMAGED, DetectorLabel.TOPPLED, DetectorLabel.WRONG_FACE})
+"""Traits of a product: such a box lies over that of its product, which is counted all the same."""
+
+
 class DetectorHead(StrEnum):
     """Shape of the network's output, for n classes and N candidates."""
 

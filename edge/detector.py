@@ -54,7 +54,7 @@ class Detector:
         wanted = thresholds_array(self.card.labels, thresholds or dict(self.card.confidence_thresholds))
         with self._turn:
             output = self._run(self._blob(input_wh_px).write(image_bgr, letterbox))
-        boxes = decode(output, self.card.head, wanted)
+        boxes = decode(output, self.card.labels, self.card.head, wanted)
         if self.card.head is DetectorHead.RAW:
             boxes = suppress(boxes, iou=self.card.nms_iou, max_boxes_count=self.card.max_boxes_count)
         xyxy_px, confidence, class_id = without_nested(boxes)

@@ -17,6 +17,7 @@ from models.errors import LicenceError
 from models.pictures import Picture, cut, from_photograph, random_window, read_image_bgr, typical_facing_height_px
 from models.recipe import Recipe
 from models.samples import Sample, sample_at, write_sample
+from simulator.picture.goods_mix import GoodsMix
 from simulator.picture.random_scene import random_scene
 from simulator.picture.render import RenderedView, render_scene
 
@@ -24,6 +25,8 @@ CANVASES_WH_PX = ((832, 468), (768, 576), (672, 672), (576, 768))
 """Scenes are drawn in the shapes of shop cameras and phones, about twice as large as the network sees them."""
 HIDDEN_FRACTION = 0.35
 """A rendered box of which less can be seen is ignored, as the photographs' annotators ignored it."""
+HARMED_FRACTIONS = {"damaged_fraction": 0.16, "toppled_fraction": 0.04}
+"""How many packs are harmed in a picture that teaches defects."""
 VALIDATION_SPLIT = "val"
 PHOTOGRAPH_STREAM = 1
 VALIDATION_STREAM = 2
@@ -31,11 +34,16 @@ VALIDATION_STREAM = 2
 Corners: TypeAlias = tuple[float, float, float, float]
 
 
-def render_picture(seed: tuple[int, int, int], recipe: Recipe) -> Picture:
-    """One render with fresh luck, cut to the recipe's scale; the same seed gives the same picture."""
+def render_picture(seed: tuple[int, int, int], recipe: Recipe, *, held_out: bool = False) -> Picture:
+    """One render with fresh luck, cut to the recipe's scale; the same seed gives the same picture.
+
+    `held_out` draws packs of brands that train nothing.
+    """
     rng = np.random.default_rng(seed)
     canvas_wh_px = CANVASES_WH_PX[int(rng.integers(len(CANVASES_WH_PX)))]
-    view = render_scene(random_scene(rng, canvas_wh_px), rng)
+    harmed = rng.random() < recipe.renders.harmed_fraction
+    mix = GoodsMix(held_out=held_out, **HARMED_FRACTIONS) if harmed else GoodsMix(held_out=held_out)
+    view = render_scene(random_scene(rng, canvas_wh_px, mix=mix), rng)
     boxes, hidden = boxes_by_label(view, recipe.labels)
     whole = Picture(
         np.asarray(view.image_bgr, dtype=np.uint8),
@@ -96,7 +104,7 @@ def _write_render(index: int, *, folder: Path, recipe: Recipe, split: str, strea
     if not sample.label_path.exists():
         seed = (recipe.renders.seed, stream, index)
         rng = np.random.default_rng((*seed, 7))
-        picture = render_picture(seed, recipe)
+        picture = render_picture(seed, recipe, held_out=split == VALIDATION_SPLIT)
         if split == VALIDATION_SPLIT:  # ultralytics' own validation knows boxes only
             picture = replace(picture, ignored_px={label: as_boxes([]) for label in recipe.labels})
         write_sample(sample, picture, recipe.labels, jpeg_quality=int(rng.integers(55, 96)))
@@ -104,7 +112,7 @@ def _write_render(index: int, *, folder: Path, recipe: Recipe, split: str, strea
 
 
 def write_photographs(
-    folder: Path, recipe: Recipe, photographs: Iterable[Photograph], variants_count: int
+    folder: Path, recipe: Recipe, photographs: Iterable[Photograph], variants_count: int, *, sound: bool = False
 ) -> list[Sample]:
     """Cut `variants_count` pictures at random scales out of every photograph.
 
@@ -115,10 +123,10 @@ def write_photographs(
         if not photograph.may_train:
             raise LicenceError(f"{photograph.path.name}: may_train is false ({photograph.licence}); leave it out")
         image_bgr = read_image_bgr(photograph.path)
-        whole = from_photograph(photograph, image_bgr, recipe.labels)
+        whole = from_photograph(photograph, image_bgr, recipe.labels, sound=sound)
         for variant in range(variants_count):
             rng = np.random.default_rng((recipe.seed, PHOTOGRAPH_STREAM, number, variant))
-            sample = sample_at(folder, "photographs", f"{photograph.path.stem}-{variant:03d}")
+            sample = sample_at(folder, "photographs", f"{photograph.path.stem}-{variant:03d}{'s' if sound else ''}")
             if not sample.label_path.exists():
                 picture = vary_scale(rng, whole, recipe)
                 write_sample(sample, picture, recipe.labels, jpeg_quality=int(rng.integers(60, 96)))

@@ -3,33 +3,107 @@
 
 A target whose class index is `k + labels_count` is no object: inside it, class `k` adds no classification loss.
 An anchor that matched a real box always counts, so boxes are matched before regions are applied.
+
+Defects are traits of a box and no objects of their own: a damaged pack is a product still. A defect's target, which
+lies over that of its product, is not matched to anchors; those of the product learn both.
 """
 
 from typing import Any
 
 import torch
 from ultralytics.utils.loss import E2ELoss, v8DetectionLoss
+from ultralytics.utils.tal import TaskAlignedAssigner
+
+SAME_PLACE = 1e-5
+"""Corners of a defect and of its product, as fractions of the picture, differ by less."""
+
+
+class TraitAssigner(TaskAlignedAssigner):  # type: ignore[misc]  # untyped where the train extra is absent
+    """ultralytics' assigner, picture by picture, with traits for the boxes.
+
+    Together, every picture of a batch costs as much as the one with most boxes; shelves differ by a hundredfold.
+    """
+
+    traits: Any = None
+    """(images, most boxes, classes) 1 where a box has a class as its trait."""
+
+    @torch.no_grad()
+    def forward(  # noqa: PLR0917 - ultralytics' signature
+        self,
+        pd_scores: Any,
+        pd_bboxes: Any,
+        anc_points: Any,
+        gt_labels: Any,
+        gt_bboxes: Any,
+        mask_gt: Any,
+        **extra: Any,
+    ) -> tuple[Any, ...]:
+        """As ultralytics documents it."""
+        rows = []
+        for image in range(pd_scores.shape[0]):
+            boxes_count = int(mask_gt[image].sum())
+            one, those = slice(image, image + 1), slice(0, boxes_count)
+            rows.append(
+                super().forward(
+                    pd_scores[one],
+                    pd_bboxes[one],
+                    anc_points,
+                    gt_labels[one, those],
+                    gt_bboxes[one, those],
+                    mask_gt[one, those],
+                    **extra,
+                )
+            )
+            rows[-1] = (*rows[-1][:2], rows[-1][2].to(pd_scores.dtype), rows[-1][3].bool(), rows[-1][4].long())
+        labels, boxes, scores, foreground, index = (torch.cat(parts) for parts in zip(*rows, strict=True))
+        if self.traits is not None and self.traits.shape[1]:
+            images = torch.arange(len(index), device=index.device)[:, None]
+            worn = self.traits[images, index] * foreground[..., None]
+            scores = torch.maximum(scores, scores.amax(dim=-1, keepdim=True) * worn)
+        return labels, boxes, scores, foreground, index
 
 
 class FederatedLoss(v8DetectionLoss):  # type: ignore[misc]  # untyped where the train extra is absent
-    """Detection loss over one head, with regions of ignorance."""
+    """Detection loss over one head, with regions of ignorance and traits; reckoned in single precision."""
+
+    traits: frozenset[int] = frozenset()
+    """Class indices that are traits of boxes."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._plain_bce = torch.nn.BCEWithLogitsLoss(reduction="none")
         self._costs: Any = None
         self.bce: Any = self._bce_where_known
+        plain = self.assigner
+        self.assigner: Any = TraitAssigner(
+            topk=plain.topk,
+            num_classes=self.nc,
+            alpha=plain.alpha,
+            beta=plain.beta,
+            stride=self.stride.tolist(),
+            topk2=plain.topk2,
+        )
 
     def get_assigned_targets_and_loss(self, preds: dict[str, Any], batch: dict[str, Any], **kwargs: Any) -> Any:
-        """Split the targets into boxes and regions, then let ultralytics assign the boxes alone."""
+        """Split the targets into boxes, traits and regions, then let ultralytics assign the boxes alone."""
+        exact = {**preds, "boxes": preds["boxes"].float(), "scores": preds["scores"].float()}
         index = batch["cls"].view(-1)
-        is_box = index < self.nc
+        image = batch["batch_idx"].long()
+        is_region = index >= self.nc
+        is_trait = torch.isin(index, torch.tensor(sorted(self.traits), dtype=index.dtype, device=index.device))
+        is_box = ~is_region & ~is_trait
+        images_count = preds["scores"].shape[0]
         self._costs = cost_mask(
             anchor_centres(preds["feats"]),
-            batch["bboxes"][~is_box],
-            index[~is_box].long() - self.nc,
-            batch["batch_idx"][~is_box].long(),
-            (preds["scores"].shape[0], self.nc),
+            batch["bboxes"][is_region],
+            index[is_region].long() - self.nc,
+            image[is_region],
+            (images_count, self.nc),
+        )
+        self.assigner.traits = worn_traits(
+            (batch["bboxes"][is_box], image[is_box]),
+            (batch["bboxes"][is_trait], image[is_trait], index[is_trait].long()),
+            (images_count, self.nc),
         )
         boxes_alone = {
             **batch,
@@ -37,10 +111,32 @@ class FederatedLoss(v8DetectionLoss):  # type: ignore[misc]  # untyped where the
             "bboxes": batch["bboxes"][is_box],
             "batch_idx": batch["batch_idx"][is_box],
         }
-        return super().get_assigned_targets_and_loss(preds, boxes_alone, **kwargs)
+        with torch.autocast(preds["scores"].device.type, enabled=False):
+            return super().get_assigned_targets_and_loss(exact, boxes_alone, **kwargs)
 
     def _bce_where_known(self, scores: Any, targets: Any) -> Any:
         return self._plain_bce(scores, targets) * torch.maximum(self._costs, (targets > 0).to(scores.dtype))
+
+
+def worn_traits(boxes: tuple[Any, Any], traits: tuple[Any, Any, Any], images_and_classes: tuple[int, int]) -> Any:
+    """1 where a box wears a trait: (images, most boxes, classes), boxes of a picture in their order.
+
+    `boxes` are (n, 4) corners as fractions and their n pictures; `traits` the same with their n classes.
+    """
+    corners, image = boxes
+    trait_corners, trait_image, trait_class = traits
+    images_count, classes_count = images_and_classes
+    counts = torch.bincount(image, minlength=images_count)
+    worn = torch.zeros(images_count, int(counts.max()) if len(image) else 0, classes_count, device=corners.device)
+    starts = torch.cumsum(counts, dim=0) - counts
+    for row in range(len(trait_class)):
+        place = int(trait_image[row])
+        own = corners[starts[place] : starts[place] + counts[place]]
+        same = ((own - trait_corners[row]).abs() < SAME_PLACE).all(dim=1)
+        worn[place, : len(own), trait_class[row]] = torch.maximum(
+            worn[place, : len(own), trait_class[row]], same.to(worn.dtype)
+        )
+    return worn
 
 
 def anchor_centres(feature_maps: list[Any]) -> Any:
@@ -74,7 +170,13 @@ def cost_mask(
     return costs
 
 
-def federated_criterion(model: Any) -> Any:
-    """The loss for a network: both heads where it has the one-to-one head, else one."""
+def federated_criterion(model: Any, traits: frozenset[int] = frozenset()) -> Any:
+    """The loss for a network: both heads where it has the one-to-one head, else one.
+
+    `traits` are the class indices that boxes wear rather than are.
+    """
     has_both_heads = getattr(model.model[-1], "one2one_cv2", None) is not None
-    return E2ELoss(model, FederatedLoss) if has_both_heads else FederatedLoss(model)
+    criterion = E2ELoss(model, FederatedLoss) if has_both_heads else FederatedLoss(model)
+    for part in (criterion.one2many, criterion.one2one) if has_both_heads else (criterion,):
+        part.traits = traits
+    return criterion

@@ -8,6 +8,7 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import yaml_model_load
 from ultralytics.utils.torch_utils import unwrap_model
 
+from contract.model_card import DEFECT_LABELS, DetectorLabel
 from models.federated import federated_criterion
 
 
@@ -36,18 +37,25 @@ class FederatedTrainer(DetectionTrainer):  # type: ignore[misc]  # untyped where
         plan["end2end"] = self.nms_free
         return super().get_model(plan, weights, verbose)
 
+    def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Lay pixels out channels last, which a processor's convolutions read about a quarter faster."""
+        batch = super().preprocess_batch(batch)
+        return {**batch, "img": batch["img"].to(memory_format=torch.channels_last)}
 
-def run_trainer(arguments: dict[str, Any], *, nms_free: bool, labels_count: int, threads: int) -> None:
+
+def run_trainer(arguments: dict[str, Any], *, nms_free: bool, labels: tuple[DetectorLabel, ...], threads: int) -> None:
     """Train one stage to its end with ultralytics' `arguments`."""
     trainer = FederatedTrainer(overrides=arguments)
     trainer.nms_free = nms_free
-    if len(trainer.data["names"]) != labels_count:
-        raise AssertionError(f"{arguments['data']} names {trainer.data['names']}, not {labels_count} labels")
+    if len(trainer.data["names"]) != len(labels):
+        raise AssertionError(f"{arguments['data']} names {trainer.data['names']}, not {len(labels)} labels")
+    traits = frozenset(index for index, label in enumerate(labels) if label in DEFECT_LABELS)
 
     def on_train_start(started: Any) -> None:
         torch.set_num_threads(threads)  # ultralytics leaves one thread on two cores
         model = unwrap_model(started.model)
-        criterion = federated_criterion(model)
+        model.to(memory_format=torch.channels_last)
+        criterion = federated_criterion(model, traits)
         if hasattr(criterion, "updates"):
             criterion.updates = started.start_epoch - 1
             criterion.update()

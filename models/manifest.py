@@ -54,8 +54,13 @@ def write_manifest(
 
 
 def start_manifest(weights: Path) -> Any:
-    """The manifest of earlier weights, which lies in their training's folder. Raises WorkshopError without one."""
+    """The manifest of earlier weights: in their training's folder, or beside an ONNX file.
+
+    Raises WorkshopError without one.
+    """
     path = weights.resolve().parents[2] / "manifest.json"
+    if weights.suffix == ".onnx":
+        path = weights.with_suffix(".manifest.json")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError) as error:

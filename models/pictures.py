@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.model_card import DetectorLabel
+from contract.model_card import DEFECT_LABELS, DetectorLabel
 from models.annotations import Boxes, Photograph, as_boxes
 from models.errors import AnnotationsError
 
@@ -46,8 +46,13 @@ def read_image_bgr(path: Path) -> NDArray[np.uint8]:
     return np.asarray(image_bgr, dtype=np.uint8)
 
 
-def from_photograph(photograph: Photograph, image_bgr: NDArray[np.uint8], labels: tuple[DetectorLabel, ...]) -> Picture:
-    """A photograph with every label that it is not complete for ignored all over."""
+def from_photograph(
+    photograph: Photograph, image_bgr: NDArray[np.uint8], labels: tuple[DetectorLabel, ...], *, sound: bool = False
+) -> Picture:
+    """A photograph with every label that it is not complete for ignored all over.
+
+    With `sound` its drawn products are taken to be without defects, so that printing is not learnt as damage.
+    """
     width_px, height_px = image_bgr.shape[1], image_bgr.shape[0]
     whole = as_boxes([[0, 0, width_px, height_px]])
     boxes: dict[DetectorLabel, Boxes] = {}
@@ -56,6 +61,8 @@ def from_photograph(photograph: Photograph, image_bgr: NDArray[np.uint8], labels
         complete = label in photograph.complete_for
         boxes[label] = photograph.boxes_px[label] if complete else as_boxes([])
         ignored[label] = photograph.ignored_px[label] if complete else whole
+        if sound and label in DEFECT_LABELS and not complete and DetectorLabel.PRODUCT in photograph.complete_for:
+            ignored[label] = photograph.ignored_px[DetectorLabel.PRODUCT]
     return Picture(image_bgr, boxes, ignored)
 
 

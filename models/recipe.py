@@ -38,6 +38,8 @@ class Renders(_Section):
     """Heights of a facing at the network's input that training covers."""
     whole_view_fraction: Fraction = 0.5
     """Share of pictures that show the whole scene; the others are cut out at a random scale."""
+    harmed_fraction: Fraction = 0.0
+    """Share of pictures in which many packs are damaged, toppled or back to front, where defect labels are learnt."""
 
 
 class Augmentation(_Section):
@@ -68,6 +70,8 @@ class Stage(_Section):
     """How many of the renders take part; all of them when absent."""
     photographs_repeat_count: Annotated[int, Field(ge=0)] = 0
     """How often each photograph that may train is shown per epoch; 0 leaves photographs out."""
+    photographs_are_sound: bool = False
+    """Take products on photographs that are complete for them to be undamaged where nobody looked for damage."""
     photograph_sources: tuple[str, ...] | None = None
     """Only these sources; every source that may train when absent."""
 

@@ -40,13 +40,14 @@ def train(
     """Train by a recipe into `output`; called again, it goes on where it stopped.
 
     `annotations` names a COCO file whose photographs take part in stages that ask for photographs, if their licence
-    allows. `start` names earlier weights of ours to go on from, with their manifest three folders up.
+    allows. `start` names earlier weights of ours to go on from: a checkpoint with its manifest three
+    folders up, or a shipped ONNX file with card and manifest beside it.
     Raises WorkshopError: RecipeError, AnnotationsError, LicenceError or TrainExtraMissing.
     """
     recipe = read_recipe(recipe_path)
     require_train_extra(output)
     if start is not None:
-        start_manifest(start)
+        start_manifest(start)  # weights of unknown descent are refused before anything is drawn
     photographs = _photographs(recipe, annotations)
     pictures = output / "pictures"
     say(f"drawing {recipe.renders.train_count} + {recipe.renders.validation_count} renders into {pictures}")
@@ -59,21 +60,38 @@ def train(
         processes=processes,
         progress=lambda done_count: say(f"{done_count} of {recipe.renders.train_count} renders drawn"),
     )
+    begin = start
+    if start is not None and start.suffix == ".onnx":
+        begin = _restored(start, recipe, [sample.image_path for sample in renders], output / "start.pt")
     weights: dict[str, Path] = {}
     shown: dict[Path, Photograph] = {}
     cuts: list[Sample] = []
     for stage in recipe.stages:
         taking_part = [photograph for photograph in photographs if _takes_part(stage, photograph)]
         shown |= {photograph.path: photograph for photograph in taking_part}
-        stage_cuts = write_photographs(pictures, recipe, taking_part, stage.photographs_repeat_count)
+        stage_cuts = write_photographs(
+            pictures, recipe, taking_part, stage.photographs_repeat_count, sound=stage.photographs_are_sound
+        )
         cuts = stage_cuts if len(stage_cuts) > len(cuts) else cuts
         samples = renders[: stage.renders_count] + stage_cuts
         say(f"stage {stage.name}: {len(samples)} pictures, {len(stage_cuts)} of them cut from photographs")
-        previous = list(weights.values())[-1] if weights else start
+        previous = list(weights.values())[-1] if weights else begin
         data_file = _write_data_file(output / f"{stage.name}.yaml", recipe.labels, samples, checks)
         weights[stage.name] = _run_stage(recipe, stage, data_file, previous, threads=threads, device=device)
     manifest = write_manifest(output / "manifest.json", recipe_path, renders + checks, list(shown.values()), start)
     return Trained(weights, manifest)
+
+
+def _restored(onnx_path: Path, recipe: Recipe, pictures: list[Path], checkpoint: Path) -> Path:
+    from models.cards import read_card  # noqa: PLC0415 - beside the parts that load torch
+    from models.detecting import card_of  # noqa: PLC0415
+    from models.restore import restore  # noqa: PLC0415
+
+    return (
+        checkpoint
+        if checkpoint.exists()
+        else restore(onnx_path, read_card(card_of(onnx_path)), recipe, pictures, checkpoint)
+    )
 
 
 def require_train_extra(settings_folder: Path) -> None:
@@ -139,9 +157,18 @@ def _run_stage(
     }
     if last.exists():
         arguments["resume"] = str(last)
-    run_trainer(arguments, nms_free=recipe.network.nms_free, labels_count=len(recipe.labels), threads=threads)
+    run_trainer(arguments, nms_free=recipe.network.nms_free, labels=recipe.labels, threads=threads)
     (folder / DONE_FILE).touch()
     return last
+
+
+def _computes_bf16() -> bool:
+    """Whether this machine multiplies in bfloat16, which halves the time of a step; the loss stays in float32."""
+    import torch  # noqa: PLC0415 - torch loads only when training
+
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001 - torch offers no public question
 
 
 def stage_arguments(recipe: Recipe, stage: Stage) -> dict[str, Any]:
@@ -168,7 +195,7 @@ def stage_arguments(recipe: Recipe, stage: Stage) -> dict[str, Any]:
         "hsv_v": augmentation.value_fraction,
         "mosaic": augmentation.mosaic_probability,
         "close_mosaic": 0,
-        "amp": False,
+        "amp": "bf16" if _computes_bf16() else False,
         "cache": "ram",
         "workers": 1,
         "plots": False,

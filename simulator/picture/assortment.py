@@ -65,9 +65,17 @@ def _made_up(shape: PackShape, seed: int) -> PackStyle:
     )
 
 
-def random_style(rng: Generator, shape: PackShape, height_mm: float | None = None) -> PackStyle:
-    """A made-up SKU of a shape; `height_mm` scales it and keeps its proportions."""
-    brand, sister = int(rng.integers(_BRANDS_PER_SHAPE.get(shape, 26))), int(rng.integers(SISTERS_COUNT))
+def random_style(
+    rng: Generator, shape: PackShape, height_mm: float | None = None, *, held_out: bool = False
+) -> PackStyle:
+    """A made-up SKU of a shape; `height_mm` scales it and keeps its proportions.
+
+    `held_out` draws from brands that no scene has without it: looks to test on that nothing was trained on.
+    """
+    brands_count = _BRANDS_PER_SHAPE.get(shape, 26)
+    brand, sister = int(rng.integers(brands_count)), int(rng.integers(SISTERS_COUNT))
+    if held_out:
+        brand += brands_count
     tint_seed = int(rng.integers(1, 4000)) if shape != "produce" and rng.random() < _TINTED_SHARE else 0
     first = _made_up(shape, brand)
     scale = 1.0 if height_mm is None else height_mm / first.height_mm

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.random import Generator
 
+from simulator.picture.goods_mix import SHOP_MIX, GoodsMix
 from simulator.picture.random_extras import flag_tags, random_doors, random_occluders, wobblers
 from simulator.picture.row_filling import RowFill, RowPlan, fill_row
 from simulator.picture.scene import (
@@ -46,17 +47,19 @@ _LOUD_PAINTS: tuple[Colour, ...] = ((40, 40, 190), (150, 80, 30), (70, 150, 60),
 _WOODS: tuple[Colour, ...] = ((120, 165, 200), (150, 190, 215), (70, 105, 150), (50, 72, 105), (34, 42, 60))
 
 
-def random_scene(rng: Generator, image_wh_px: tuple[int, int], style: StoreStyle | None = None) -> Scene:
+def random_scene(
+    rng: Generator, image_wh_px: tuple[int, int], style: StoreStyle | None = None, *, mix: GoodsMix = SHOP_MIX
+) -> Scene:
     """A shelf that might exist, seen by a camera that might hang there. All chance comes from `rng`.
 
-    `style` None draws the kind of shop too.
+    `style` None draws the kind of shop too; `mix` says how sound and how familiar the goods are.
     """
     style = style or _random_style(rng)
     facing_mm = float(rng.uniform(*style.facing_mm))
     short_px = min(image_wh_px)
     facing_px = float(np.exp(rng.uniform(np.log(0.055), np.log(0.36)))) * short_px
     width_mm, height_mm = image_wh_px[0] * facing_mm / facing_px, image_wh_px[1] * facing_mm / facing_px
-    bay, plans = _furniture(rng, style, facing_mm, width_mm, height_mm)
+    bay, plans = _furniture(rng, style, mix, facing_mm, (width_mm, height_mm))
     fills = _fill(rng, bay, plans)
     view = _view(rng, bay, image_wh_px, width_mm, height_mm)
     tags = _tags(rng, bay, style, plans, fills)
@@ -93,8 +96,9 @@ def _board_colour(rng: Generator, board: BoardKind) -> Colour:
 
 
 def _furniture(
-    rng: Generator, style: StoreStyle, facing_mm: float, width_mm: float, height_mm: float
+    rng: Generator, style: StoreStyle, mix: GoodsMix, facing_mm: float, view_wh_mm: tuple[float, float]
 ) -> tuple[Bay, tuple[RowPlan, ...]]:
+    width_mm, height_mm = view_wh_mm
     board: BoardKind = _pick(rng, style.boards)  # type: ignore[assignment]
     colour = _board_colour(rng, board)
     rail_bgr = colour if rng.random() < 0.5 else _board_colour(rng, "metal")
@@ -126,7 +130,7 @@ def _furniture(
                 fence_mm=row_facing * float(rng.uniform(0.15, 0.4)),
             )
         )
-        plans.append(RowPlan(style=style, facing_mm=row_facing, tiers=tiers))
+        plans.append(RowPlan(style=style, facing_mm=row_facing, tiers=tiers, mix=mix))
         y_mm += clearance + rail_mm * float(rng.uniform(0.8, 1.1))
     back: BackKind = _pick(rng, style.backs)  # type: ignore[assignment]
     bay_w = width_mm * float(rng.choice([0.6, 0.85, 1.0, 1.3, 1.7], p=[0.04, 0.1, 0.16, 0.32, 0.38]))

@@ -10,6 +10,7 @@ from numpy.random import Generator
 
 from simulator.picture.assortment import random_style, sister_style
 from simulator.picture.damage import random_damage
+from simulator.picture.goods_mix import SHOP_MIX, GoodsMix
 from simulator.picture.scene import Bay, Divider, Gap, GapKind, PackStyle, PlacedPack, Plate, PlateLook, merge_gaps
 from simulator.picture.store_styles import StoreStyle
 
@@ -21,6 +22,7 @@ class RowPlan:
     style: StoreStyle
     facing_mm: float
     tiers: int = 1
+    mix: GoodsMix = SHOP_MIX
 
 
 @dataclass(slots=True)
@@ -37,8 +39,6 @@ class RowFill:
 
 
 _SISTER_SHARE = 0.4
-_DAMAGED_SHARE = 0.025
-_TOPPLED_SHARE = 0.006
 _CARDBOARDS = ((120, 165, 200), (95, 140, 178), (150, 190, 215), (215, 222, 226))
 _PUSHERS = ((26, 26, 26), (76, 76, 76), (216, 217, 217), (242, 242, 242))
 _LEANING = ("box", "blister", "produce")
@@ -73,7 +73,7 @@ class _Filler:
         shape = self.store.shapes[int(self.rng.integers(len(self.store.shapes)))]
         spread = 1 + float(self.rng.normal(0, self.store.size_spread * 0.6))
         height = min(self.plan.facing_mm * min(max(spread, 0.5), 1.5), self.row.clearance_mm / self.plan.tiers * 0.97)
-        style = random_style(self.rng, shape, height)
+        style = random_style(self.rng, shape, height, held_out=self.plan.mix.held_out)
         if self.store.layout:
             narrow = height * (0.52 + 0.05 * (style.face_seed % 4))
             style = replace(style, layout=self.store.layout, width_mm=narrow, depth_mm=height * 0.26)
@@ -110,7 +110,7 @@ class _Filler:
 
     def _topple(self, style: PackStyle, x: float) -> bool:
         """Now and then a pack lies on its side or its back where one should stand."""
-        if self.rng.random() > _TOPPLED_SHARE or self.store.filling in ("pegs", "crates", "pushers"):
+        if self.rng.random() > self.plan.mix.toppled_fraction or self.store.filling in ("pegs", "crates", "pushers"):
             return False
         wide = max(style.height_mm, style.width_mm)
         if x + wide > self.bay.width_mm - 4 or max(style.width_mm, style.depth_mm) > self.row.clearance_mm:
@@ -162,7 +162,7 @@ class _Filler:
     def _front(self, style: PackStyle, x: float, tier: int) -> None:
         """A facing, now and then a damaged one."""
         self._pack(style, x, tier, 0, -self.inset)
-        if self.rng.random() < _DAMAGED_SHARE:
+        if self.rng.random() < self.plan.mix.damaged_fraction:
             kind, seed = random_damage(self.rng, style)
             if kind != "toppled":
                 self.fill.packs[-1] = replace(self.fill.packs[-1], damage=kind, damage_seed=seed)
