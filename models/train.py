@@ -162,15 +162,6 @@ def _run_stage(
     return last
 
 
-def _computes_bf16() -> bool:
-    """Whether this machine multiplies in bfloat16, which halves the time of a step; the loss stays in float32."""
-    import torch  # noqa: PLC0415 - torch loads only when training
-
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001 - torch offers no public question
-
-
 def stage_arguments(recipe: Recipe, stage: Stage) -> dict[str, Any]:
     """What a recipe means in ultralytics' own words."""
     augmentation = recipe.augmentation
@@ -195,7 +186,7 @@ def stage_arguments(recipe: Recipe, stage: Stage) -> dict[str, Any]:
         "hsv_v": augmentation.value_fraction,
         "mosaic": augmentation.mosaic_probability,
         "close_mosaic": 0,
-        "amp": "bf16" if _computes_bf16() else False,
+        "amp": False,  # models.federated_trainer does it where the processor can
         "cache": "ram",
         "workers": 1,
         "plots": False,
