@@ -67,11 +67,9 @@ def train(
     shown: dict[Path, Photograph] = {}
     cuts: list[Sample] = []
     for stage in recipe.stages:
-        taking_part = [photograph for photograph in photographs if _takes_part(stage, photograph)]
+        taking_part = [photograph for photograph in photographs if stage.repeat_count(photograph.source)]
         shown |= {photograph.path: photograph for photograph in taking_part}
-        stage_cuts = write_photographs(
-            pictures, recipe, taking_part, stage.photographs_repeat_count, sound=stage.photographs_are_sound
-        )
+        stage_cuts = write_photographs(pictures, recipe, taking_part, stage)
         cuts = stage_cuts if len(stage_cuts) > len(cuts) else cuts
         samples = renders[: stage.renders_count] + stage_cuts
         say(f"stage {stage.name}: {len(samples)} pictures, {len(stage_cuts)} of them cut from photographs")
@@ -115,12 +113,6 @@ def _photographs(recipe: Recipe, annotations: Path | None) -> list[Photograph]:
         wanting = next(stage.name for stage in recipe.stages if stage.photographs_repeat_count)
         raise WorkshopError(f"stage {wanting} shows photographs: name their COCO file with --annotations")
     return [photograph for photograph in read_annotations(annotations) if photograph.may_train]
-
-
-def _takes_part(stage: Stage, photograph: Photograph) -> bool:
-    if not stage.photographs_repeat_count:
-        return False
-    return stage.photograph_sources is None or photograph.source in stage.photograph_sources
 
 
 def _write_data_file(
