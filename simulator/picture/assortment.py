@@ -42,6 +42,9 @@ _LAYOUTS_OF: Final[dict[PackShape, tuple[str, ...]]] = {
 SISTERS_COUNT: Final = 5
 """Varieties of each made-up brand."""
 _TINTED_SHARE: Final = 0.3
+_LYING_SHAPES: Final[tuple[PackShape, ...]] = ("box", "bag", "pouch")
+_WIDER: Final = (1.4, 1.7, 2.1)
+"""A quarter of the brands of boxes and bags come broad, as family packs do, so much broader than drawn."""
 _BRANDS_PER_SHAPE: Final[dict[PackShape, int]] = {"box": 200, "bag": 60, "bottle": 50, "pouch": 26, "produce": 4}
 """Random scenes draw from this many made-up brands of a shape (else 26), in any size: art stays cached."""
 
@@ -79,9 +82,10 @@ def random_style(
     tint_seed = int(rng.integers(1, 4000)) if shape != "produce" and rng.random() < _TINTED_SHARE else 0
     first = _made_up(shape, brand)
     scale = 1.0 if height_mm is None else height_mm / first.height_mm
+    wide = _WIDER[brand // 4 % len(_WIDER)] if shape in _LYING_SHAPES and brand % 4 == 1 else 1.0
     return replace(
         first,
-        width_mm=first.width_mm * scale,
+        width_mm=first.width_mm * scale * wide,
         height_mm=first.height_mm * scale,
         depth_mm=first.depth_mm * scale,
         face_seed=first.face_seed + sister,

@@ -104,7 +104,7 @@ def _furniture(
     rail_bgr = colour if rng.random() < 0.5 else _board_colour(rng, "metal")
     depth_mm = float(rng.uniform(*style.depth_mm))
     fence: FenceKind = _pick(rng, style.fences)  # type: ignore[assignment]
-    rail_mm = float(rng.uniform(0.12, 0.42)) * min(facing_mm, 170)
+    rail_mm = float(rng.uniform(0.12, 0.55)) * min(facing_mm, 170)
     rail_seed = int(rng.integers(60))
     rows: list[ShelfRow] = []
     plans: list[RowPlan] = []
