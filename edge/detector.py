@@ -32,8 +32,11 @@ class Detector:
         self._input_name: str = self._session.get_inputs()[0].name
         self._blobs: dict[tuple[int, int], BlobWriter] = {}
         self._turn = threading.Lock()
-        # One run before the first look: only now is the shape of an open output known. The smallest input will do.
-        width_px, height_px = self.card.input_wh_px or (_FIRST_STRIDES_COUNT * self.card.stride_px,) * 2
+        # One run before the first look: only now is the shape of an open output known.
+        width_px, height_px = self.card.default_input_wh_px
+        if self.card.head is DetectorHead.RAW and self.card.input_wh_px is None:
+            # Any size shows it. (An NMS-free head must have room for all its boxes.)
+            width_px = height_px = _FIRST_STRIDES_COUNT * self.card.stride_px
         first = self._run(np.zeros((1, 3, height_px, width_px), dtype=np.float32))
         check_output_shape(onnx_file, self.card, list(first.shape))
 
