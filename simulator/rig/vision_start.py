@@ -60,7 +60,7 @@ def measure_start(
         progress()
 
     def median(name: str) -> float:
-        return round(statistics.median(one[name] for one in said), 1)
+        return round(statistics.median(float(one[name]) for one in said), 1)
 
     return NodeStart(
         repetitions=repetitions,
