@@ -16,7 +16,7 @@ from calibration.view import CameraView
 from contract.counts import MAX_FACINGS, FacingsDistribution, UnknownReason
 from contract.model_card import DetectorLabel
 from edge.detections import Detections
-from edge.facings import box_probability, facings_distribution
+from edge.facings import box_probability, facings_distributions
 
 NO_ZONE = -1
 """Stands in a zone map where no zone is."""
@@ -56,20 +56,20 @@ def count_zones(
     product_probability = _probability(products, thresholds, DetectorLabel.PRODUCT)
     product_zone = assign_zones(products.xyxy_px, zone_map)
     gap_facings = _gap_facings(gaps, zone_map, view, _probability(gaps, thresholds, DetectorLabel.GAP))
+    facings = facings_distributions(product_probability, product_zone, len(view.zone_polygons_px))
     readings = []
     for index, (zone, _) in enumerate(view.zone_polygons_px):
         if zone.zone_id in view.out_of_view_zone_ids:
             readings.append(ZoneReading(zone, None, reason=UnknownReason.OUT_OF_VIEW))
             continue
-        facings = facings_distribution(product_probability[product_zone == index])
-        readings.append(ZoneReading(zone, facings, gap_facings=float(min(gap_facings[index], MAX_FACINGS))))
+        readings.append(ZoneReading(zone, facings[index], gap_facings=float(min(gap_facings[index], MAX_FACINGS))))
     return readings
 
 
 def assign_zones(xyxy_px: NDArray[np.float32], zone_map: NDArray[np.int16]) -> NDArray[np.int64]:
     """Zone index (n,) of each box (n, 4), NO_ZONE for those that mostly lie outside every zone."""
     beneath = _zones_beneath(xyxy_px, zone_map)
-    covered = _covered_fractions(beneath, _zones_count(zone_map))
+    covered = _covered_fractions(beneath, int(beneath.max(initial=NO_ZONE)) + 1)
     if covered.shape[1] == 0:
         return np.full(len(xyxy_px), NO_ZONE, dtype=np.int64)
     most = covered.max(axis=1)
@@ -121,32 +121,28 @@ def _gap_facings(
     return expected
 
 
-def _zones_count(zone_map: NDArray[np.int16]) -> int:
-    return int(zone_map.max(initial=NO_ZONE)) + 1
-
-
 def _zones_beneath(xyxy_px: NDArray[np.float32], zone_map: NDArray[np.int16]) -> NDArray[np.int16]:
     """Zone index (n, lattice spots) at evenly spread spots of each box; spots outside the frame have no zone."""
     height_px, width_px = zone_map.shape
     steps = (np.arange(_LATTICE_SIDE) + 0.5) / _LATTICE_SIDE
     x_px = np.floor(xyxy_px[:, 0:1] + (xyxy_px[:, 2:3] - xyxy_px[:, 0:1]) * steps).astype(np.int64)
     y_px = np.floor(xyxy_px[:, 1:2] + (xyxy_px[:, 3:4] - xyxy_px[:, 1:2]) * steps).astype(np.int64)
-    x_px, y_px = np.broadcast_arrays(x_px[:, None, :], y_px[:, :, None])
-    inside = (x_px >= 0) & (x_px < width_px) & (y_px >= 0) & (y_px < height_px)
-    beneath = zone_map[np.clip(y_px, 0, height_px - 1), np.clip(x_px, 0, width_px - 1)]
-    spots: NDArray[np.int16] = (
-        np.where(inside, beneath, NO_ZONE).reshape(len(xyxy_px), _LATTICE_SIDE**2).astype(np.int16)
-    )
-    return spots
+    x_inside, y_inside = (x_px >= 0) & (x_px < width_px), (y_px >= 0) & (y_px < height_px)
+    x_px, y_px = np.clip(x_px, 0, width_px - 1), np.clip(y_px, 0, height_px - 1)
+    beneath: NDArray[np.int16] = zone_map.take(y_px[:, :, None] * width_px + x_px[:, None, :])
+    if not (x_inside.all() and y_inside.all()):
+        beneath[~(y_inside[:, :, None] & x_inside[:, None, :])] = NO_ZONE
+    return beneath.reshape(len(xyxy_px), _LATTICE_SIDE**2)
 
 
 def _covered_fractions(beneath: NDArray[np.int16], zones_count: int) -> NDArray[np.float64]:
     """Share (n, zones) of each box that lies in each zone."""
     boxes_count, spots_count = beneath.shape
-    counted = np.zeros((boxes_count, zones_count + 1))
-    rows = np.repeat(np.arange(boxes_count), spots_count)
-    np.add.at(counted, (rows, beneath.reshape(-1)), 1.0)  # NO_ZONE is -1 and so lands in the last column
-    fractions: NDArray[np.float64] = counted[:, :zones_count] / max(spots_count, 1)
+    # Column 0 of each box counts the spots of no zone, which is -1.
+    columns_count = zones_count + 1
+    cells = beneath + (np.arange(boxes_count) * columns_count + 1)[:, None]
+    counted = np.bincount(cells.reshape(-1), minlength=boxes_count * columns_count)
+    fractions: NDArray[np.float64] = counted.reshape(boxes_count, columns_count)[:, 1:] / max(spots_count, 1)
     return fractions
 
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """From the network's output to boxes in input pixels, for both kinds of head; then one box per object."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from contract.model_card import DEFECT_LABELS, DetectorHead, DetectorLabel
+from edge.rivals import cover_over, overlap_over, standing
 
 FloatArray = NDArray[np.float32]
 IndexArray = NDArray[np.int64]
@@ -33,19 +33,16 @@ def decode(
 
 def suppress(boxes: Boxes, *, iou: float, max_boxes_count: int) -> Boxes:
     """Keep the surest of boxes of one class that overlap by more than `iou`; never compare across classes."""
-    xyxy, confidence, class_id = boxes
-    if len(confidence) == 0:
-        return boxes
-    # Each class is moved to a place of its own, so that one call treats all classes.
-    extent = float(xyxy.max() - xyxy.min()) + 1.0
-    apart = xyxy + (class_id * extent)[:, None].astype(np.float32)
-    xywh = np.concatenate([apart[:, :2], apart[:, 2:] - apart[:, :2]], axis=1)
-    kept = np.asarray(cv2.dnn.NMSBoxes(xywh.tolist(), confidence.tolist(), 0.0, iou), dtype=np.int64).reshape(-1)
-    return _surest((xyxy[kept], confidence[kept], class_id[kept]), max_boxes_count)
+    xyxy, confidence, class_id = _surest(boxes, len(boxes[1]))
+    # An intersection of more than `iou` of the left box leaves the rest of its width to the right one's left edge.
+    kept = standing(xyxy, class_id, overlap_over(iou), reach_fraction=1.0 - iou)[:max_boxes_count]
+    return xyxy[kept], confidence[kept], class_id[kept]
 
 
 def _surest(boxes: Boxes, max_boxes_count: int) -> Boxes:
     xyxy, confidence, class_id = boxes
+    if len(confidence) <= max_boxes_count and np.all(confidence[:-1] >= confidence[1:]):
+        return boxes
     order = np.argsort(-confidence, kind="stable")[:max_boxes_count]
     return xyxy[order], confidence[order], class_id[order]
 
@@ -54,20 +51,25 @@ def _decode_raw(output: FloatArray, traits: NDArray[np.bool_], product: int, thr
     scores = output[4:]
     objects = np.flatnonzero(~traits)
     object_scores = scores[objects] if traits.any() else scores
-    best = object_scores.argmax(axis=0)
-    confidence = object_scores.max(axis=0)
-    object_class = objects[best]
-    chosen = np.flatnonzero(confidence >= thresholds[object_class])
-    classes, candidates = [object_class[chosen]], [chosen]
-    on_products = chosen[object_class[chosen] == product]
+    # Most candidates see nothing at all: only the few above the lowest threshold are worth a closer look.
+    likely = np.flatnonzero(object_scores.max(axis=0) >= thresholds[objects].min())
+    likely_scores = object_scores[:, likely]
+    object_class = objects[likely_scores.argmax(axis=0)]
+    reaches = likely_scores.max(axis=0) >= thresholds[object_class]
+    chosen, object_class = likely[reaches], object_class[reaches]
+    classes, candidates = [object_class], [chosen]
+    on_products = chosen[object_class == product]
     for trait in np.flatnonzero(traits):
         worn_by = on_products[scores[trait, on_products] >= thresholds[trait]]
         classes.append(np.full(len(worn_by), trait))
         candidates.append(worn_by)
     class_id, index = np.concatenate(classes), np.concatenate(candidates)
-    centre, half = output[0:2, index].T, output[2:4, index].T / 2
-    xyxy = np.concatenate([centre - half, centre + half], axis=1)
-    return _surest((xyxy, np.minimum(scores[class_id, index], 1.0), class_id), len(index))
+    confidence = np.minimum(scores[class_id, index], 1.0)
+    order = np.argsort(-confidence, kind="stable")
+    class_id, index = class_id[order], index[order]
+    centre, half = output[0:2, index], output[2:4, index] / 2
+    xyxy = np.ascontiguousarray(np.concatenate([centre - half, centre + half]).T)
+    return xyxy, confidence[order], class_id
 
 
 def _decode_nms_free(output: FloatArray, thresholds: FloatArray) -> Boxes:
@@ -85,15 +87,5 @@ def without_nested(boxes: Boxes, *, covered_fraction: float = NESTED_FRACTION) -
     packs one. Overlap over union misses both, since one box is much larger than the other.
     """
     xyxy, confidence, class_id = _surest(boxes, len(boxes[1]))
-    low = np.maximum(xyxy[:, None, :2], xyxy[None, :, :2])
-    high = np.minimum(xyxy[:, None, 2:], xyxy[None, :, 2:])
-    sides = np.maximum(high - low, 0)
-    areas = np.maximum((xyxy[:, 2:] - xyxy[:, :2]).prod(axis=1), 1e-6)
-    rivals = sides[..., 0] * sides[..., 1] > covered_fraction * np.minimum(areas[:, None], areas[None, :])
-    rivals &= class_id[:, None] == class_id[None, :]
-    stands = np.ones(len(confidence), dtype=bool)
-    # Few boxes have rivals, so only those are walked, surest first.
-    for index in np.flatnonzero(np.triu(rivals, 1).any(axis=1)):
-        if stands[index]:
-            stands[index + 1 :] &= ~rivals[index, index + 1 :]
+    stands = standing(xyxy, class_id, cover_over(covered_fraction), reach_fraction=1.0)
     return xyxy[stands], confidence[stands], class_id[stands]

@@ -16,6 +16,7 @@ from edge.letterbox import BlobWriter, Letterbox
 from edge.model_file import check_output_shape, load_model
 
 MAX_KEPT_BLOBS_COUNT = 8
+_FIRST_STRIDES_COUNT = 2
 
 
 class Detector:
@@ -33,6 +34,9 @@ class Detector:
         self._turn = threading.Lock()
         # One run before the first look: only now is the shape of an open output known.
         width_px, height_px = self.card.default_input_wh_px
+        if self.card.head is DetectorHead.RAW and self.card.input_wh_px is None:
+            # Any size shows it. (An NMS-free head must have room for all its boxes.)
+            width_px = height_px = _FIRST_STRIDES_COUNT * self.card.stride_px
         first = self._run(np.zeros((1, 3, height_px, width_px), dtype=np.float32))
         check_output_shape(onnx_file, self.card, list(first.shape))
 
@@ -61,6 +65,11 @@ class Detector:
         found = Detections(letterbox.to_frame(xyxy_px), confidence, class_id, self.card.labels)
         # A box that lay wholly in the grey border has no extent in the frame.
         return found.where(np.all(found.xyxy_px[:, 2:] > found.xyxy_px[:, :2], axis=1))
+
+    def run_bare(self, blob: np.ndarray) -> np.ndarray:
+        """The network's output for a blob float32 (1, 3, height, width), and nothing around it."""
+        with self._turn:
+            return self._run(blob)
 
     def _run(self, blob: np.ndarray) -> np.ndarray:
         try:

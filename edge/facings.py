@@ -14,9 +14,12 @@ FLOOR_SHARE = 0.5
 SHARPNESS = 3.0
 
 _LEAST_PROBABILITY = 1e-4
-_DECIMALS = 5
+_STEPS_COUNT = 100_000
+"""Probabilities are written with five decimals."""
 _MAX_PROBABILITIES = 512
 _EDGE = 1e-6
+
+CERTAINLY_NONE = FacingsDistribution.certain(0)
 
 
 def box_probability(confidence: NDArray[np.float32], threshold: float) -> NDArray[np.float64]:
@@ -35,10 +38,36 @@ def box_probability(confidence: NDArray[np.float32], threshold: float) -> NDArra
 
 def facings_distribution(probabilities: NDArray[np.float64]) -> FacingsDistribution:
     """Distribution of the number of true boxes among independent ones (Poisson binomial), by convolution."""
-    chances = np.array([1.0])
-    for probability in probabilities[:MAX_FACINGS]:
-        chances = np.convolve(chances, (1.0 - probability, probability))
-    return trimmed_distribution(chances)
+    return facings_distributions(probabilities, np.zeros(len(probabilities), dtype=np.int64), 1)[0]
+
+
+def facings_distributions(
+    probabilities: NDArray[np.float64], zone_index: NDArray[np.int64], zones_count: int
+) -> list[FacingsDistribution]:
+    """That of each zone's boxes. `zone_index` (n,) says whose each box is; a negative one is nobody's.
+
+    All zones take their first box at once, then their second, and so on.
+    """
+    chosen = np.flatnonzero(zone_index >= 0)
+    chosen = chosen[np.argsort(zone_index[chosen], kind="stable")]
+    boxes_count = np.minimum(np.bincount(zone_index[chosen], minlength=zones_count), MAX_FACINGS)
+    # Zones with many boxes come first, so that those which still have one to take are the first few rows.
+    order = np.argsort(-boxes_count, kind="stable")
+    first_of_zone = np.searchsorted(zone_index[chosen], order)
+    chances = np.zeros((zones_count, int(boxes_count.max(initial=0)) + 1))
+    chances[:, 0] = 1.0
+    taken_by = np.searchsorted(-boxes_count[order], -np.arange(chances.shape[1]), side="left")
+    for taken in range(chances.shape[1] - 1):
+        rows = taken_by[taken]
+        probability = probabilities[chosen[first_of_zone[:rows] + taken], None]
+        before = chances[:rows, : taken + 1]
+        one_more = before * probability
+        before *= 1.0 - probability
+        chances[:rows, 1 : taken + 2] += one_more
+    distributions = [CERTAINLY_NONE] * zones_count
+    for row, distribution in enumerate(_trimmed(chances[: taken_by[0]])):
+        distributions[order[row]] = distribution
+    return distributions
 
 
 def mean_distribution(distributions: list[FacingsDistribution]) -> FacingsDistribution:
@@ -59,17 +88,33 @@ def shared_probability(first: FacingsDistribution, second: FacingsDistribution) 
 
 def trimmed_distribution(chances: NDArray[np.float64]) -> FacingsDistribution:
     """Distribution of `chances[i]` = P(i facings), without its negligible tails and with few decimals."""
-    likely = np.flatnonzero(chances >= _LEAST_PROBABILITY)
-    first, last = int(likely[0]), int(likely[-1])
-    if last - first >= _MAX_PROBABILITIES:
-        middle = int(chances.argmax())
-        first = min(max(first, middle - _MAX_PROBABILITIES // 2), last - _MAX_PROBABILITIES + 1)
-        last = first + _MAX_PROBABILITIES - 1
-    kept = chances[first : last + 1] / chances[first : last + 1].sum()
-    rounded = [round(float(chance), _DECIMALS) for chance in kept]
-    peak = int(kept.argmax())
-    rounded[peak] = max(0.0, round(rounded[peak] + 1.0 - math.fsum(rounded), _DECIMALS))
-    return FacingsDistribution(lowest_count=first, probabilities=tuple(rounded))
+    return _trimmed(chances[None, :])[0]
+
+
+def _trimmed(chances: NDArray[np.float64]) -> list[FacingsDistribution]:
+    """One trimmed distribution for each row of `chances` (zones, counts)."""
+    if not len(chances):
+        return []
+    counts = np.arange(chances.shape[1])
+    likely = chances >= _LEAST_PROBABILITY
+    first = likely.argmax(axis=1)
+    last = len(counts) - 1 - likely[:, ::-1].argmax(axis=1)
+    wide = last - first >= _MAX_PROBABILITIES
+    if wide.any():
+        middle = chances.argmax(axis=1)
+        nearer = np.minimum(np.maximum(first, middle - _MAX_PROBABILITIES // 2), last - _MAX_PROBABILITIES + 1)
+        first = np.where(wide, nearer, first)
+        last = np.where(wide, first + _MAX_PROBABILITIES - 1, last)
+    kept = np.where((counts >= first[:, None]) & (counts <= last[:, None]), chances, 0.0)
+    # In whole steps of the last decimal, so that what rounding took can be given to the likeliest count exactly.
+    steps = np.rint(kept * (_STEPS_COUNT / kept.sum(axis=1, keepdims=True)))
+    rows, peak = np.arange(len(steps)), kept.argmax(axis=1)
+    steps[rows, peak] = np.maximum(steps[rows, peak] + _STEPS_COUNT - steps.sum(axis=1), 0.0)
+    probabilities = (steps / _STEPS_COUNT).tolist()
+    return [
+        FacingsDistribution(lowest_count=start, probabilities=tuple(row[start : end + 1]))
+        for row, start, end in zip(probabilities, first.tolist(), last.tolist(), strict=True)
+    ]
 
 
 def _log_odds(fraction: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,7 +2,10 @@
 """Loads an ONNX file and its card, and refuses the pair when they disagree about anything."""
 
 import ast
+import contextlib
+import ctypes
 import hashlib
+import sys
 from pathlib import Path
 
 import onnxruntime as ort
@@ -47,7 +50,8 @@ def load_model(onnx_file: Path, *, threads_count: int) -> tuple[ModelCard, ort.I
     """
     card = read_card(onnx_file.with_name(onnx_file.name.removesuffix(".onnx") + CARD_SUFFIX))
     try:
-        sha256 = hashlib.sha256(onnx_file.read_bytes()).hexdigest()
+        with onnx_file.open("rb") as opened:
+            sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(f"{onnx_file}: cannot be read ({error.strerror})") from error
     if card.onnx_file != onnx_file.name:
@@ -65,10 +69,18 @@ def load_model(onnx_file: Path, *, threads_count: int) -> tuple[ModelCard, ort.I
         session = ort.InferenceSession(str(onnx_file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises classes of its own that share no public root
         raise ModelError(f"{onnx_file}: onnxruntime cannot load it ({str(error).splitlines()[0]})") from error
+    _give_back_memory()
     _check_input(onnx_file, card, session)
     _check_output(onnx_file, card, session)
     _check_names(onnx_file, card, session)
     return card, session
+
+
+def _give_back_memory() -> None:
+    """What parsing and optimising needed, a tenth of the process, goes back before the first look asks for more."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # a C library without it keeps the memory
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def _check_input(onnx_file: Path, card: ModelCard, session: ort.InferenceSession) -> None:

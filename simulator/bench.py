@@ -11,9 +11,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from edge.errors import EdgeError
 from simulator.errors import SimulatorError
 from simulator.picture.speed import measure_render_speed
 from simulator.rig.durability import DurabilityOutcome, run_durability
+from simulator.rig.vision_bench import chosen_models, measure_vision
+from simulator.rig.vision_table import vision_table
 
 app = typer.Typer(no_args_is_help=True, help="Measure and torture the system.")
 
@@ -92,6 +95,42 @@ def render(
     ):
         table.add_row(what, str(figure))
     Console().print(table)
+
+
+@app.command()
+def vision(
+    *,
+    model: Annotated[
+        list[Path] | None, typer.Option(help="Network or card; may be repeated. All shipped ones when absent.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each network: bare run, whole look, its steps.")] = 60,
+    starts: Annotated[int, typer.Option(min=0, help="Fresh processes per network, for start-up and memory.")] = 3,
+    peer_python: Annotated[
+        str | None, typer.Option(help="Interpreter with ultralytics and supervision, measured beside.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """State what a look of the node costs beside the bare network: one thread, 24 zones, about 200 boxes."""
+    console = Console(stderr=True)
+    with tempfile.TemporaryDirectory(prefix="facings-vision-") as folder, Progress(console=console) as bars:
+        try:
+            onnx_files = chosen_models(model or [])
+            task = bars.add_task("turns", total=len(onnx_files) * (rounds + starts))
+            speed = measure_vision(
+                onnx_files,
+                Path(folder),
+                rounds=rounds,
+                starts_count=starts,
+                wanted_peer=peer_python,
+                progress=lambda: bars.advance(task),
+            )
+        except (EdgeError, SimulatorError) as error:
+            console.print(f"facings bench vision: {error}", markup=False)
+            raise typer.Exit(2) from error
+    if as_json:
+        typer.echo(json.dumps(speed.to_dict()))
+    else:
+        Console().print(vision_table(speed))
 
 
 def _table(outcome: DurabilityOutcome) -> Table:

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.counts import FacingsDistribution
-from edge.facings import box_probability, facings_distribution, mean_distribution, shared_probability
+from edge.facings import (
+    box_probability,
+    facings_distribution,
+    facings_distributions,
+    mean_distribution,
+    shared_probability,
+)
 
 chances = st.lists(st.floats(0, 1), max_size=60)
 
@@ -61,3 +67,23 @@ def test_the_mean_of_looks_has_the_mean_of_their_means(looks: list[list[float]])
     distributions = [facings_distribution(np.array(look)) for look in looks]
     expected = sum(d.mean_count for d in distributions) / len(distributions)
     assert mean_distribution(distributions).mean_count == pytest.approx(expected, abs=0.05)
+
+
+@given(st.lists(st.tuples(st.integers(-1, 5), st.floats(0, 1)), max_size=60))
+def test_zones_counted_together_are_as_each_by_itself(drawn: list[tuple[int, float]]) -> None:
+    zone_index = np.array([zone for zone, _ in drawn], np.int64)
+    probabilities = np.array([chance for _, chance in drawn], np.float64)
+    apart = [facings_distribution(probabilities[zone_index == zone]) for zone in range(6)]
+    assert facings_distributions(probabilities, zone_index, 6) == apart
+
+
+@given(chances)
+def test_it_is_the_convolution_of_the_single_boxes(drawn: list[float]) -> None:
+    expected = np.array([1.0])
+    for chance in drawn:
+        expected = np.convolve(expected, (1 - chance, chance))
+    distribution = facings_distribution(np.array(drawn))
+    whole = np.zeros(len(expected))
+    whole[distribution.lowest_count :][: len(distribution.probabilities)] = distribution.probabilities
+    # What is cut off and what is rounded off is little: each count has at most some tails and half a last decimal.
+    assert np.abs(whole - expected).max() <= 1e-4 * len(expected)
