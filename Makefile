@@ -75,7 +75,7 @@ $(VENV)/.installed-%: deploy/lock/%.txt deploy/lock/build.txt pyproject.toml $(V
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(WORKSHOP)/.installed: deploy/lock/train.txt deploy/lock/train-gpu.txt deploy/lock/dev.txt tests/install-workshop \
+$(WORKSHOP)/.installed: $(wildcard deploy/lock/train*.txt) deploy/lock/dev.txt tests/install-workshop \
   $(wildcard tests/torchvision_stand_in/*.toml tests/torchvision_stand_in/torchvision/*.py) | $(VENV)/.installed-dev
 	@echo "Installing torch and ultralytics (a minute or two)"
 	@tests/install-workshop $(BIN)/python $(WORKSHOP)

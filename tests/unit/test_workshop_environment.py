@@ -27,10 +27,9 @@ def _planned(*arguments: str, **variables: str) -> str:
 
 
 def _locked(name: str) -> dict[str, set[str]]:
+    text = (LOCKS / name).read_text(encoding="utf-8")
     versions: dict[str, set[str]] = {}
-    for package, version in re.findall(
-        r"^([a-z0-9-]+)==(\S+)", (LOCKS / name).read_text(encoding="utf-8"), re.MULTILINE
-    ):
+    for package, version in re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE):
         versions.setdefault(package, set()).add(version)
     return versions
 
@@ -50,7 +49,7 @@ def test_who_does_not_ask_is_told_what_was_left_out_and_how_to_include_it() -> N
 
 def test_it_agrees_with_the_environment_that_it_borrows_from() -> None:
     development, workshop = _locked("dev.txt"), _locked("train.txt")
-    assert {"torch", "ultralytics", "onnx", "onnxruntime"} <= set(workshop)
+    assert {"ultralytics", "onnx", "onnxruntime"} <= set(workshop)
     assert {name: versions for name, versions in workshop.items() if name in development} == {
         name: versions for name, versions in development.items() if name in workshop
     }
@@ -59,21 +58,14 @@ def test_it_agrees_with_the_environment_that_it_borrows_from() -> None:
 def test_a_processor_is_spared_the_libraries_of_gpus() -> None:
     everybody, gpus = _locked("train.txt"), _locked("train-gpu.txt")
     assert not set(everybody) & set(gpus)
-    assert {"torchvision", "triton"} <= set(gpus)
+    assert {"torch", "torchvision", "triton"} <= set(gpus)
     assert [name for name in everybody if re.match(r"cuda-|nvidia-(?!ml-py$)", name)] == []
     assert "opencv-python" not in everybody  # it would write over the headless one
 
 
-def test_the_builds_for_processors_are_locked_beside_the_registrys() -> None:
-    wanted = re.findall(
-        r"^([0-9a-f]{64})  torch-([0-9.]+)\+cpu-", (LOCKS / "torch-cpu.sha256").read_text(), re.MULTILINE
-    )
-    block = (LOCKS / "train.txt").read_text().partition("\ntorch==")[2].partition("\n    #")[0]
-    assert wanted
-    for digest, version in wanted:
-        assert block.startswith(f"{version} ")
-        assert f"--hash=sha256:{digest}" in block
-    assert block.count("--hash") > len(wanted)
+def test_processors_and_gpus_run_the_same_torch() -> None:
+    (alone,), (gpu,) = _locked("train-cpu.txt")["torch"], _locked("train-gpu.txt")["torch"]
+    assert alone == f"{gpu}+cpu"
 
 
 def _stand_in() -> ModuleType:
