@@ -26,7 +26,7 @@ demo: $(VENV)/.installed-demo
 test: system-packages $(VENV)/.installed-dev lint types arrows $(if $(filter 1,$(TRAIN)),workshop)
 	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not library and not train" --durations=15
 ifneq ($(TRAIN),1)
-	@echo "The workshop's tests (training, export, parity, quantisation) were left out: they need torch, some 1.2 GB."
+	@echo "The workshop's tests (training, export, parity, quantisation) were left out: they need torch, some 1 GB."
 	@echo "To include them: make test TRAIN=1"
 endif
 
