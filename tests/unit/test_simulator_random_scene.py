@@ -2,6 +2,7 @@
 """Random scenes: varied enough to learn from, and consistent in themselves."""
 
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import get_args
 
@@ -75,7 +76,7 @@ def test_no_made_up_maker_is_both_known_and_held_out(shape: PackShape) -> None:
 
 
 def test_the_mix_says_how_many_packs_are_harmed() -> None:
-    def share(mix: GoodsMix, damages: set[str]) -> float:
+    def share(mix: GoodsMix, damages: AbstractSet[str]) -> float:
         drawn = [random_scene(np.random.default_rng(seed), (640, 480), mix=mix) for seed in range(30)]
         front = [pack for scene in drawn for pack in scene.packs if pack.depth_index == 0]
         return sum(pack.damage in damages for pack in front) / len(front)
