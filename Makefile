@@ -26,7 +26,7 @@ demo: $(VENV)/.installed-demo
 test: system-packages $(VENV)/.installed-dev lint types arrows $(if $(filter 1,$(TRAIN)),workshop)
 	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not library and not train" --durations=15
 ifneq ($(TRAIN),1)
-	@echo "The workshop's tests (training, export, parity, quantisation) were left out: they need torch, some 1.2 GB."
+	@echo "The workshop's tests (training, export, parity, quantisation) were left out: they need torch, some 1 GB."
 	@echo "To include them: make test TRAIN=1"
 endif
 
@@ -75,7 +75,7 @@ $(VENV)/.installed-%: deploy/lock/%.txt deploy/lock/build.txt pyproject.toml $(V
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(WORKSHOP)/.installed: deploy/lock/train.txt deploy/lock/train-gpu.txt deploy/lock/dev.txt tests/install-workshop \
+$(WORKSHOP)/.installed: $(wildcard deploy/lock/train*.txt) deploy/lock/dev.txt tests/install-workshop \
   $(wildcard tests/torchvision_stand_in/*.toml tests/torchvision_stand_in/torchvision/*.py) | $(VENV)/.installed-dev
 	@echo "Installing torch and ultralytics (a minute or two)"
 	@tests/install-workshop $(BIN)/python $(WORKSHOP)

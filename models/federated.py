@@ -27,7 +27,7 @@ class TraitAssigner(TaskAlignedAssigner):  # type: ignore[misc]  # untyped where
     traits: Any = None
     """(images, most boxes, classes) 1 where a box has a class as its trait."""
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]  # the same
     def forward(  # noqa: PLR0917 - ultralytics' signature
         self,
         pd_scores: Any,

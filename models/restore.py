@@ -52,7 +52,12 @@ def _initializers(onnx_path: Path) -> dict[str, Any]:
     import onnx  # noqa: PLC0415 - part of the train extra
 
     graph = onnx.load(str(onnx_path)).graph
-    return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    # The export keeps one of tensors that are alike, as untrained biases are: what a convolution adds, its node knows.
+    for node in graph.node:
+        if node.op_type == "Conv" and len(node.input) == 3 and node.input[2] in tensors:  # noqa: PLR2004 - with a bias
+            tensors[f"{node.input[1].removesuffix('.weight')}.bias"] = tensors[node.input[2]]
+    return tensors
 
 
 def _unfold(

@@ -121,6 +121,40 @@ def test_an_unlabelled_class_is_ignored_over_the_whole_photograph(tmp_path: Path
     ]
 
 
+def test_goods_taken_to_be_sound_teach_that_nothing_is_damaged(tmp_path: Path) -> None:
+    labels = (DetectorLabel.PRODUCT, DetectorLabel.GAP, DetectorLabel.DAMAGED)
+    image_bgr = np.zeros((100, 200, 3), np.uint8)
+    whole, heap = [[0, 0, 200, 100]], [[100, 0, 200, 100]]
+    plain = from_photograph(_photograph(tmp_path), image_bgr, labels)
+    assert plain.ignored_px[DetectorLabel.DAMAGED].tolist() == whole
+    sound = from_photograph(_photograph(tmp_path), image_bgr, labels, sound=True)
+    assert len(sound.boxes_px[DetectorLabel.DAMAGED]) == 0
+    assert sound.ignored_px[DetectorLabel.DAMAGED].tolist() == heap  # whose packs nobody looked at one by one
+    assert sound.ignored_px[DetectorLabel.GAP].tolist() == whole  # a gap is no defect
+    assert sound.ignored_px[DetectorLabel.PRODUCT].tolist() == heap
+
+
+def test_nothing_is_sound_where_nobody_drew_the_products(tmp_path: Path) -> None:
+    labels = (DetectorLabel.PRODUCT, DetectorLabel.TOPPLED)
+    photograph = _photograph(tmp_path, complete_for=frozenset({DetectorLabel.GAP}))
+    picture = from_photograph(photograph, np.zeros((100, 200, 3), np.uint8), labels, sound=True)
+    assert picture.ignored_px[DetectorLabel.TOPPLED].tolist() == [[0, 0, 200, 100]]
+
+
+def test_defects_that_somebody_drew_stand(tmp_path: Path) -> None:
+    labels = (DetectorLabel.PRODUCT, DetectorLabel.DAMAGED)
+    nothing = {label: as_boxes([]) for label in DetectorLabel}
+    photograph = _photograph(
+        tmp_path,
+        complete_for=frozenset(labels),
+        boxes_px=nothing | dict.fromkeys(labels, as_boxes([[10, 10, 40, 60]])),
+        ignored_px=nothing,
+    )
+    picture = from_photograph(photograph, np.zeros((100, 200, 3), np.uint8), labels, sound=True)
+    assert picture.boxes_px[DetectorLabel.DAMAGED].tolist() == [[10, 10, 40, 60]]
+    assert len(picture.ignored_px[DetectorLabel.DAMAGED]) == 0
+
+
 def test_boxes_of_an_incomplete_class_are_not_learned(tmp_path: Path) -> None:
     photograph = _photograph(tmp_path, complete_for=frozenset({DetectorLabel.GAP}))
     picture = from_photograph(photograph, np.zeros((100, 200, 3), np.uint8), LABELS)

@@ -2,6 +2,7 @@
 """Random scenes: varied enough to learn from, and consistent in themselves."""
 
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import get_args
 
@@ -12,6 +13,9 @@ import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulator.picture.assortment import random_style, sister_style
+from simulator.picture.faces import brand_seed_of
+from simulator.picture.goods_mix import GoodsMix
 from simulator.picture.random_scene import random_scene
 from simulator.picture.render import render_scene
 from simulator.picture.scene import PackShape, Scene
@@ -42,6 +46,48 @@ def test_facings_span_small_to_large_in_pixels() -> None:
         heights += [b.xyxy_px[3] - b.xyxy_px[1] for b in view.boxes if b.label == "product" and b.is_clear]
     assert np.percentile(heights, 2) < 24
     assert max(heights) > 160
+
+
+def _makers(mix: GoodsMix, count: int) -> set[tuple[PackShape, int]]:
+    drawn = [random_scene(np.random.default_rng(seed), (640, 480), mix=mix) for seed in range(count)]
+    return {(pack.style.shape, brand_seed_of(pack.style)) for scene in drawn for pack in scene.packs}
+
+
+def test_scenes_held_out_for_tests_share_no_maker_with_any_other() -> None:
+    known, held_out = _makers(GoodsMix(), 80), _makers(GoodsMix(held_out=True), 80)
+    assert {shape for shape, _ in held_out} >= {"box", "bottle", "can", "bag"}
+    assert not known & held_out
+
+
+@pytest.mark.parametrize("shape", get_args(PackShape))
+def test_no_made_up_maker_is_both_known_and_held_out(shape: PackShape) -> None:
+    """So many draws meet every maker of a shape."""
+    rng = np.random.default_rng(4)
+    known, held_out = (
+        [random_style(rng, shape, held_out=is_held_out) for _ in range(3000)] for is_held_out in (False, True)
+    )
+    known += [sister_style(rng, style) for style in known[:200]]
+    held_out += [sister_style(rng, style) for style in held_out[:200]]
+    makers = [{brand_seed_of(style) for style in styles} for styles in (known, held_out)]
+    faces = [{style.face_seed for style in styles} for styles in (known, held_out)]
+    assert len(makers[0]) == len(makers[1]) >= 4
+    assert not makers[0] & makers[1]
+    assert not faces[0] & faces[1]
+
+
+def test_the_mix_says_how_many_packs_are_harmed() -> None:
+    def share(mix: GoodsMix, damages: AbstractSet[str]) -> float:
+        drawn = [random_scene(np.random.default_rng(seed), (640, 480), mix=mix) for seed in range(30)]
+        front = [pack for scene in drawn for pack in scene.packs if pack.depth_index == 0]
+        return sum(pack.damage in damages for pack in front) / len(front)
+
+    kinds = {pack.damage for scene in scenes(60) for pack in scene.packs} - {"none", ""}
+    befallen = kinds - {"toppled"}
+    assert "toppled" in kinds
+    assert befallen
+    assert share(GoodsMix(damaged_fraction=0, toppled_fraction=0), kinds) == 0
+    assert share(GoodsMix(), befallen) < share(GoodsMix(damaged_fraction=0.3), befallen)
+    assert share(GoodsMix(), {"toppled"}) < share(GoodsMix(toppled_fraction=0.1), {"toppled"})
 
 
 @settings(max_examples=25, deadline=None)
