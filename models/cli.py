@@ -49,6 +49,7 @@ def train_command(
     for stage, weights in trained.weights.items():
         typer.echo(f"{stage}: {weights}")
     typer.echo(f"manifest: {trained.manifest}")
+    typer.echo(f"report: {trained.report}")
 
 
 @app.command("export")
@@ -63,6 +64,7 @@ def export_command(
     from models.cards import FALLBACK_THRESHOLD, make_card, write_card  # noqa: PLC0415
     from models.detecting import card_of  # noqa: PLC0415
     from models.export import export  # noqa: PLC0415
+    from models.network import network_plan, stride_px  # noqa: PLC0415
     from models.recipe import read_recipe  # noqa: PLC0415
 
     with PlainErrors():
@@ -75,6 +77,7 @@ def export_command(
             head=head,
             thresholds=dict.fromkeys(plan.labels, FALLBACK_THRESHOLD),
             trained_at=datetime.fromtimestamp(weights.stat().st_mtime, UTC),
+            stride_px=stride_px(network_plan(plan.network)),
         )
     write_card(card, card_of(path))
     typer.echo(f"{path} and {card_of(path)}")

@@ -59,6 +59,15 @@ def scale_cells(scale: float, line: SourceScored) -> tuple[str, ...]:
     )
 
 
+def score_words(line: SourceScored) -> str:
+    """One line of an evaluation as words."""
+    score = line.score
+    return (
+        f"{score.label.value} AP50 {score.ap50:.3f}, AP75 {score.ap75:.3f}, F1 {score.f1:.3f},"
+        f" count error {score.count_error_fraction:.1%}"
+    )
+
+
 def share_cell(share: float | None, *, digits_count: int = 1) -> str:
     """A share in per cent, nothing where it is unknown."""
     return "" if share is None else f"{share:.{digits_count}%}"
