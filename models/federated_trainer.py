@@ -21,6 +21,17 @@ from models.stage_progress import StageProgress
 PART_SUFFIX = ".part"
 
 
+class _Settled(logging.Filter):
+    """Drops ultralytics' warnings about what is so on purpose: pictures in memory, rectangles in our own order."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a line is to be shown."""
+        return not any(words in record.getMessage() for words in ("cache='ram'", "'rect=True' is incompatible"))
+
+
+_SETTLED = _Settled()
+
+
 class FederatedTrainer(DetectionTrainer):  # type: ignore[misc]  # untyped where the train extra is absent
     """A detection trainer whose label files also hold ignored regions, as classes beyond the network's own."""
 
@@ -51,12 +62,12 @@ class FederatedTrainer(DetectionTrainer):  # type: ignore[misc]  # untyped where
             loader.reset()
         return loader
 
-    def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:  # noqa: FBT001, FBT002 - its signature
+    def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:  # noqa: FBT001, FBT002 - ultralytics' signature
         """Build the recipe's network, whatever the weights to begin with were; those that fit are taken over."""
         return super().get_model(self.plan or cfg, weights, verbose)
 
     def save_model(self) -> bool:
-        """Replace the last checkpoint only by a whole one: whoever is cut off while writing still has the one before."""
+        """Replace the last checkpoint only by a whole one, so that a power cut while writing leaves the one before."""
         last, best = self.last, self.best
         self.last, self.best = (path.with_suffix(PART_SUFFIX) for path in (last, best))
         try:
@@ -110,6 +121,7 @@ def run_trainer(
     On a processor that can, convolutions are computed in bfloat16; ultralytics itself does so on GPUs alone.
     """
     LOGGER.setLevel(logging.WARNING)
+    LOGGER.addFilter(_SETTLED)
     trainer = FederatedTrainer(overrides=arguments)
     trainer.plan = network_plan(network)
     if len(trainer.data["names"]) != len(labels):
