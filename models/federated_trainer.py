@@ -36,6 +36,8 @@ class FederatedTrainer(DetectionTrainer):  # type: ignore[misc]  # untyped where
     """A detection trainer whose label files also hold ignored regions, as classes beyond the network's own."""
 
     data: Any
+    last: Path
+    best: Path
     plan: Any = None
     """The network, as `models.network` tells it."""
 
