@@ -57,6 +57,50 @@ class SourceScore(Message):
     """Sum of absolute count errors over images, divided by the true count."""
     seen_in_training: bool
     """True when photographs of this source trained the weights: such a score shows memory, not skill."""
+    precision: Annotated[float, Field(ge=0, le=1)] | None = None
+    recall: Annotated[float, Field(ge=0, le=1)] | None = None
+    rows_count: Annotated[int, Field(ge=0)] | None = None
+    """Shelf rows that were counted one by one; absent on cards from before rows were."""
+    row_count_error_fraction: Annotated[float, Field(ge=0)] | None = None
+    """Sum of absolute count errors over rows, divided by the true count in these rows."""
+    exact_rows_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class ScaleScore(Message):
+    """Score of one class when every photograph is fed at `scale` times its size, through what the node does itself."""
+
+    scale: Annotated[float, Field(gt=0)]
+    source: str
+    label: DetectorLabel
+    boxes_count: Annotated[int, Field(ge=0)]
+    ap50: Annotated[float, Field(ge=0, le=1)]
+    ap75: Annotated[float, Field(ge=0, le=1)]
+    count_error_fraction: Annotated[float, Field(ge=0)]
+
+
+class FalseDefects(Message):
+    """Defects that a node would report on photographs whose products nobody found any fault with."""
+
+    images_count: Annotated[int, Field(ge=0)]
+    products_count: Annotated[int, Field(ge=0)]
+    """True product boxes on these photographs."""
+    defects_count: dict[DetectorLabel, Annotated[int, Field(ge=0)]]
+    """False boxes of each kind, at the card's thresholds."""
+    per_200_products: Annotated[float, Field(ge=0)]
+
+
+class Speed(Message):
+    """One look on one thread of a machine, from a decoded frame to zone counts, beside the network alone."""
+
+    machine: str
+    input_wh_px: tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]]
+    bare_run_ms: Annotated[float, Field(gt=0)]
+    """The bare onnxruntime run of the same network in the same sitting."""
+    look_ms: Annotated[float, Field(gt=0)]
+    ratio: Annotated[float, Field(gt=0)]
+    """`look_ms` to `bare_run_ms`; times differ between machines, this hardly does."""
+    int8_ratio: Annotated[float, Field(gt=0)] | None = None
+    """Bare run of the INT8 network to that of the float one, where there is one."""
 
 
 class ModelCard(Message):
@@ -85,6 +129,9 @@ class ModelCard(Message):
     data_manifest_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     sources: tuple[DataSource, ...]
     scores: tuple[SourceScore, ...] = ()
+    scale_scores: tuple[ScaleScore, ...] = ()
+    false_defects: FalseDefects | None = None
+    speed: Speed | None = None
     weaknesses: tuple[str, ...] = ()
 
     @model_validator(mode="after")

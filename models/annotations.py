@@ -3,7 +3,7 @@
 
 Beside plain COCO an image carries `source`, `group` (photographs of one fixture), `licence`, `may_train` and
 `complete_for`, a list of category names. A category outside that list is unlabelled there, not absent. A box with
-`iscrowd` 1 is a region to ignore for its category.
+`iscrowd` 1 is a region to ignore for its category. `rows` may tell the facings on each shelf row, top down.
 """
 
 import json
@@ -33,6 +33,9 @@ LABEL_BY_CATEGORY = {
 }
 """Category names that other tools use, and ours."""
 
+ANNOTATIONS_NAME = "annotations.json"
+"""What the COCO file of a data set is called where only its folder is named."""
+
 Boxes = NDArray[np.float64]
 """(n, 4) corners x1, y1, x2, y2 in pixels of the photograph."""
 
@@ -50,6 +53,8 @@ class Photograph:
     complete_for: frozenset[DetectorLabel]
     boxes_px: dict[DetectorLabel, Boxes]
     ignored_px: dict[DetectorLabel, Boxes]
+    facings_per_row: tuple[int, ...] | None = None
+    """Products on each shelf row, top down, where the annotator stated them."""
 
 
 class _Category(BaseModel):
@@ -67,6 +72,7 @@ class _Image(BaseModel):
     licence: str = "not stated"
     may_train: bool = False
     complete_for: list[str] | None = None
+    rows: list[Annotated[int, Field(ge=0)]] | None = None
 
 
 class _Annotation(BaseModel):
@@ -80,6 +86,18 @@ class _CocoFile(BaseModel):
     categories: list[_Category]
     images: list[_Image]
     annotations: list[_Annotation]
+
+
+def annotations_file(dataset: Path) -> Path:
+    """The COCO file of a data set that is named by that file or by its folder.
+
+    Raises AnnotationsError when a folder holds none.
+    """
+    if not dataset.is_dir():
+        return dataset
+    if not (dataset / ANNOTATIONS_NAME).is_file():
+        raise AnnotationsError(f"{dataset}: holds no {ANNOTATIONS_NAME}")
+    return dataset / ANNOTATIONS_NAME
 
 
 def read_annotations(path: Path) -> list[Photograph]:
@@ -120,6 +138,7 @@ def read_annotations(path: Path) -> list[Photograph]:
             ),
             boxes_px={label: as_boxes(kept[image.id, label, False]) for label in DetectorLabel},
             ignored_px={label: as_boxes(kept[image.id, label, True]) for label in DetectorLabel},
+            facings_per_row=None if image.rows is None else tuple(image.rows),
         )
         for image in coco.images
     ]

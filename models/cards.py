@@ -2,23 +2,27 @@
 """Model cards: what was measured, where it came from, and at which confidence a box counts."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
 
-from contract.model_card import DetectorHead, DetectorLabel, ModelCard, SourceScore
+from contract.model_card import DetectorHead, DetectorLabel, ModelCard, SourceScore, Speed
 from models.annotations import FoundBoxes, Photograph, read_annotations
 from models.detecting import detect
 from models.errors import WorkshopError
 from models.evaluate import ALL_SOURCES, SourceScored, score_sources
+from models.false_defects import false_defects
 from models.manifest import RENDERS_LICENCE, RENDERS_SOURCE, data_sources, file_sha256
 from models.recipe import Recipe
 from models.samples import as_photographs
+from models.scales import scale_scores, score_scales
 from models.scoring import NOTHING, judge, precision_recall_f1
 
+BEFORE_SUFFIX = "/renders-only"
+"""Marks scores of the same training before photographs took part, when their sources were still unseen."""
 LICENCE = "AGPL-3.0-or-later"
 NMS_IOU = 0.6
 """Neighbouring facings overlap little, slanted ones up to a third; above this two boxes are one facing."""
@@ -72,9 +76,18 @@ def source_scores(lines: Iterable[SourceScored], seen_sources: frozenset[str], s
             f1=round(line.score.f1, 4),
             count_error_fraction=round(line.score.count_error_fraction, 4),
             seen_in_training=line.source in seen_sources,
+            precision=round(line.score.precision, 4),
+            recall=round(line.score.recall, 4),
+            rows_count=line.score.rows_count,
+            row_count_error_fraction=_rounded(line.score.row_error_fraction),
+            exact_rows_fraction=_rounded(line.score.exact_rows_fraction),
         )
         for line in lines
     ]
+
+
+def _rounded(figure: float | None) -> float | None:
+    return None if figure is None else round(figure, 4)
 
 
 def make_card(
@@ -87,8 +100,9 @@ def make_card(
     trained_at: datetime,
     scores: Iterable[SourceScore] = (),
     weaknesses: Iterable[str] = (),
+    stride_px: int = 32,
 ) -> ModelCard:
-    """The card of an exported network whose input may have any sides that are multiples of 32."""
+    """The card of an exported network whose input may have any sides that are multiples of `stride_px`."""
     return ModelCard(
         model_id=recipe.model_id,
         onnx_file=onnx_path.name,
@@ -97,6 +111,7 @@ def make_card(
         head=head,
         input_wh_px=None,
         default_input_wh_px=recipe.default_input_wh_px,
+        stride_px=stride_px,
         facing_height_range_px=recipe.renders.facing_height_range_px,
         max_boxes_count=1500,
         confidence_thresholds=thresholds,
@@ -117,15 +132,15 @@ def fill_card(
     renders_folder: Path,
     *,
     before: Path | None = None,
-    weaknesses: Iterable[str] = (),
+    weaknesses: Iterable[str] | None = None,
     holds_px: tuple[float, float] | None = None,
+    scales: Sequence[float] = (),
 ) -> ModelCard:
     """Choose thresholds on validation renders and photographs that may train, then score every photograph.
 
     `before` is the card of the same training before photographs took part: its scores on the sources that were then
-    still unseen are added, named `SOURCE/renders-only`. `holds_px` is the range of facing heights at the network's
-    input in which the scores were found to hold, where that is narrower than what training covered.
-    Raises WorkshopError.
+    still unseen are added, named `SOURCE/renders-only`. At each of `scales` the photographs are scored once more.
+    `holds_px` and `weaknesses` are those of `set_on_card`. Raises WorkshopError.
     """
     card = read_card(path)
     photographs = read_annotations(annotations)
@@ -135,24 +150,64 @@ def fill_card(
     free = [photograph for photograph in photographs if photograph.may_train]
     found_in_renders = detect(renders, path)
     thresholds = choose_thresholds([(renders, found_in_renders), (free, found)], card.labels)
-    scores = source_scores(score_sources(photographs, found, thresholds), seen | {ALL_SOURCES} if seen else seen)
+    lines = score_sources(photographs, found, thresholds)
+    scores = source_scores(lines, seen | {ALL_SOURCES} if seen else seen)
     if before is not None:
         unseen = [photograph for photograph in photographs if photograph.source in seen]
         earlier = score_sources(unseen, detect(unseen, before), thresholds)
         scores += source_scores(
-            [line for line in earlier if line.source != ALL_SOURCES], frozenset(), suffix="/renders-only"
+            [line for line in earlier if line.source != ALL_SOURCES], frozenset(), suffix=BEFORE_SUFFIX
         )
     scores += source_scores(score_sources(renders, found_in_renders, thresholds), frozenset())
+    at_scales = score_scales(photographs, path, scales, thresholds, unscaled=lines)
     filled = card.model_copy(
         update={
             "confidence_thresholds": thresholds,
             "scores": tuple(scores),
-            "weaknesses": tuple(weaknesses),
-            "facing_height_range_px": holds_px or card.facing_height_range_px,
+            "scale_scores": tuple(scale_scores(at_scales)),
+            "false_defects": false_defects(photographs, found, thresholds),
         }
     )
     write_card(filled, path)
-    return filled
+    return set_on_card(path, weaknesses=weaknesses, holds_px=holds_px)
+
+
+def set_on_card(
+    path: Path,
+    *,
+    speed: Speed | None = None,
+    weaknesses: Iterable[str] | None = None,
+    holds_px: tuple[float, float] | None = None,
+) -> ModelCard:
+    """Write what a person or a benchmark knows onto a card; what is `None` stays as it was.
+
+    `holds_px` is the range of facing heights at the network's input in which the scores were found to hold, where
+    that is narrower than what training covered. Raises WorkshopError.
+    """
+    card = read_card(path)
+    known = {
+        "speed": speed,
+        "weaknesses": None if weaknesses is None else tuple(weaknesses),
+        "facing_height_range_px": holds_px,
+    }
+    changed = card.model_copy(update={field: value for field, value in known.items() if value is not None})
+    write_card(changed, path)
+    return changed
+
+
+def read_speed(path: Path) -> Speed:
+    """Read a measured speed: the fields of `Speed`, alone or as the field `speed` of what a benchmark printed.
+
+    Raises WorkshopError naming the file and the fault.
+    """
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        inner = table["speed"] if isinstance(table, dict) and "speed" in table else table
+        return Speed.read(json.dumps(inner))
+    except OSError as error:
+        raise WorkshopError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValidationError, ValueError) as error:
+        raise WorkshopError(f"{path}: {error}") from error
 
 
 def read_card(path: Path) -> ModelCard:

@@ -1,24 +1,19 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`facings model`: train, export and evaluate."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from contract.model_card import DetectorHead
-from models.errors import WorkshopError
-from models.evaluate import SourceScored
-
-TABLE_WIDTH = 120
-"""A narrower terminal wraps the table instead of cutting its figures short."""
+from models import card_command, evaluate_command
+from models.plain_errors import PlainErrors
 
 app = typer.Typer(no_args_is_help=True, help="Train, export and evaluate detectors.")
+card_command.register(app)
+evaluate_command.register(app)
 
 RecipeOption = Annotated[Path, typer.Option("--recipe", help="TOML recipe, e.g. models/recipes/shelf-nano.toml.")]
 AnnotationsOption = Annotated[
@@ -40,7 +35,7 @@ def train_command(
     """Train by a recipe. Run again after an interruption, it goes on where it stopped."""
     from models.train import train  # noqa: PLC0415 - draws in OpenCV and the simulator
 
-    with _plain_errors():
+    with PlainErrors():
         trained = train(
             recipe,
             output,
@@ -54,6 +49,7 @@ def train_command(
     for stage, weights in trained.weights.items():
         typer.echo(f"{stage}: {weights}")
     typer.echo(f"manifest: {trained.manifest}")
+    typer.echo(f"report: {trained.report}")
 
 
 @app.command("export")
@@ -68,9 +64,10 @@ def export_command(
     from models.cards import FALLBACK_THRESHOLD, make_card, write_card  # noqa: PLC0415
     from models.detecting import card_of  # noqa: PLC0415
     from models.export import export  # noqa: PLC0415
+    from models.network import network_plan, stride_px  # noqa: PLC0415
     from models.recipe import read_recipe  # noqa: PLC0415
 
-    with _plain_errors():
+    with PlainErrors():
         plan = read_recipe(recipe)
         path = export(weights, onnx, plan, head)
         card = make_card(
@@ -80,91 +77,7 @@ def export_command(
             head=head,
             thresholds=dict.fromkeys(plan.labels, FALLBACK_THRESHOLD),
             trained_at=datetime.fromtimestamp(weights.stat().st_mtime, UTC),
+            stride_px=stride_px(network_plan(plan.network)),
         )
     write_card(card, card_of(path))
     typer.echo(f"{path} and {card_of(path)}")
-
-
-@app.command("card")
-def card_command(
-    card: Annotated[Path, typer.Argument(help="The card to fill in.")],
-    *,
-    annotations: Annotated[Path, typer.Option("--annotations", help="COCO file of annotated photographs.")],
-    pictures: Annotated[Path, typer.Option("--pictures", help="The training's `pictures` folder.")],
-    before: Annotated[
-        Path | None, typer.Option("--before", help="Card of the weights before photographs trained them.")
-    ] = None,
-    weakness: Annotated[list[str] | None, typer.Option("--weakness", help="A known weakness; repeat.")] = None,
-    holds: Annotated[
-        tuple[float, float] | None, typer.Option("--holds", help="Facing heights (px at the input) that scored well.")
-    ] = None,
-) -> None:
-    """Choose the card's thresholds and write its scores."""
-    from models.cards import fill_card  # noqa: PLC0415
-
-    with _plain_errors():
-        filled = fill_card(card, annotations, pictures, before=before, weaknesses=weakness or (), holds_px=holds)
-    typer.echo(filled.model_dump_json(indent=1, include={"confidence_thresholds", "scores"}))
-
-
-@app.command("evaluate")
-def evaluate_command(
-    annotations: Annotated[Path, typer.Argument(help="COCO file of annotated photographs.")],
-    *,
-    detections: Annotated[
-        Path | None,
-        typer.Option("--detections", help="Lines of `facings detect --json`; else the node's detector runs."),
-    ] = None,
-    card: Annotated[
-        Path | None, typer.Option("--card", help="Card of the model to run; the shipped one if absent.")
-    ] = None,
-    at_card: Annotated[
-        bool, typer.Option("--at-card", help="Count at the card's thresholds, as a node does, not at the best F1.")
-    ] = False,
-    draw: Annotated[Path | None, typer.Option("--draw", help="Folder for the worst pictures.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Score a detector: AP50, AP75, precision, recall, F1 and count error per label and source."""
-    from models.cards import read_card  # noqa: PLC0415
-    from models.detecting import shipped_card_path  # noqa: PLC0415
-    from models.evaluate import evaluate  # noqa: PLC0415
-
-    with _plain_errors():
-        used_card = card or shipped_card_path()
-        thresholds = read_card(used_card).confidence_thresholds if at_card else None
-        lines = evaluate(annotations, detections=detections, card=used_card, thresholds=thresholds, draw=draw)
-    if as_json:
-        typer.echo(json.dumps([line.as_row() for line in lines], indent=1))
-    else:
-        _print_table(lines)
-
-
-def _print_table(lines: list[SourceScored]) -> None:
-    names = ("source", "label", "images", "boxes", "AP50", "AP75", "at", "precision", "recall", "F1", "count error")
-    table = Table(*names, box=SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns[2:]:
-        column.justify = "right"
-    for line in lines:
-        score = line.score
-        figures = (score.ap50, score.ap75, score.threshold, score.precision, score.recall, score.f1)
-        table.add_row(
-            line.source,
-            score.label.value,
-            str(score.images_count),
-            str(score.boxes_count),
-            *(f"{figure:.3f}" for figure in figures),
-            f"{score.count_error_fraction:.1%}",
-        )
-    Console(width=max(Console().width, TABLE_WIDTH)).print(table)
-
-
-class _plain_errors:  # noqa: N801 - reads as a statement
-    """Turns the workshop's errors into one line and exit code 2."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, WorkshopError):
-            typer.echo(f"facings model: {error}", err=True)
-            raise typer.Exit(2) from error

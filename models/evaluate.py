@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Evaluation of a detector on annotated photographs, per source and label, with the worst pictures drawn."""
+"""Scores of a detector on annotated photographs, per source and label, and the worst pictures drawn."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,9 +9,7 @@ from typing import Any
 import cv2
 
 from contract.model_card import DetectorLabel
-from models.annotations import FoundBoxes, Photograph, read_annotations, read_detections
-from models.detecting import detect
-from models.errors import AnnotationsError
+from models.annotations import FoundBoxes, Photograph
 from models.pictures import read_image_bgr
 from models.scoring import NOTHING, Judged, LabelScore, judge, score_label
 
@@ -32,29 +30,6 @@ class SourceScored:
         return {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
 
 
-def evaluate(
-    annotations: Path,
-    *,
-    detections: Path | None = None,
-    card: Path | None = None,
-    thresholds: Mapping[DetectorLabel, float] | None = None,
-    draw: Path | None = None,
-    worst_count: int = 12,
-) -> list[SourceScored]:
-    """Score detections on the photographs of a COCO file.
-
-    The detections come from a file of `facings detect --json` lines, or are made by the node's own detector with the
-    model of `card`. Without `thresholds` each line shows the threshold of its best F1. Raises AnnotationsError.
-    """
-    photographs = read_annotations(annotations)
-    found = read_detections(detections) if detections is not None else detect(photographs, card)
-    if not any(photograph.path.name in found for photograph in photographs):
-        raise AnnotationsError(f"{detections or card}: names none of the pictures of {annotations}")
-    if draw is not None:
-        draw_worst(photographs, found, draw, thresholds, worst_count)
-    return score_sources(photographs, found, thresholds)
-
-
 def score_sources(
     photographs: list[Photograph],
     found: Mapping[str, FoundBoxes],
@@ -72,6 +47,12 @@ def score_sources(
     return lines
 
 
+def over_all(lines: list[SourceScored]) -> list[SourceScored]:
+    """Of the lines of an evaluation those that speak for all pictures, one for every label."""
+    has_overall = any(line.source == ALL_SOURCES for line in lines)
+    return [line for line in lines if line.source == ALL_SOURCES or not has_overall]
+
+
 def draw_worst(
     photographs: list[Photograph],
     found: Mapping[str, FoundBoxes],
@@ -79,7 +60,10 @@ def draw_worst(
     thresholds: Mapping[DetectorLabel, float] | None,
     worst_count: int,
 ) -> list[Path]:
-    """Write the pictures with most mistakes per true box: found green, missed yellow, wrong red, ignored grey."""
+    """Write the pictures with most mistakes per true box: found green, missed yellow, wrong red, ignored grey.
+
+    Without a threshold for a label, that of its best F1 over all sources is drawn.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     used = {line.score.label: line.score.threshold for line in score_sources(photographs, found, thresholds)}
     ranked = sorted(photographs, key=lambda photograph: -_mistakes_share(photograph, found, used))

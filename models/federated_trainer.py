@@ -1,22 +1,45 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """ultralytics' trainer, taught to read regions of ignorance and to use every core. Needs the `train` extra."""
 
+import logging
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from ultralytics.models.yolo.detect import DetectionTrainer
-from ultralytics.nn.tasks import yaml_model_load
-from ultralytics.utils.torch_utils import unwrap_model
+from ultralytics.utils import LOGGER
+from ultralytics.utils.torch_utils import strip_optimizer, unwrap_model
 
 from contract.model_card import DEFECT_LABELS, DetectorLabel
 from models.federated import federated_criterion
+from models.network import network_plan
+from models.recipe import Network
+from models.rectangular import ShapedBatches
+from models.stage_progress import StageProgress
+
+PART_SUFFIX = ".part"
+
+
+class _Settled(logging.Filter):
+    """Drops ultralytics' warnings about what is so on purpose: pictures in memory, rectangles in our own order."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a line is to be shown."""
+        return not any(words in record.getMessage() for words in ("cache='ram'", "'rect=True' is incompatible"))
+
+
+_SETTLED = _Settled()
 
 
 class FederatedTrainer(DetectionTrainer):  # type: ignore[misc]  # untyped where the train extra is absent
     """A detection trainer whose label files also hold ignored regions, as classes beyond the network's own."""
 
     data: Any
-    nms_free = False
+    last: Path
+    best: Path
+    plan: Any = None
+    """The network, as `models.network` tells it."""
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:
         """Let the training set read twice the classes; the network and the validation set know only the real ones."""
@@ -31,11 +54,37 @@ class FederatedTrainer(DetectionTrainer):  # type: ignore[misc]  # untyped where
         finally:
             self.data = plain
 
+    def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> Any:
+        """Shuffle among pictures of one shape, where pictures keep theirs."""
+        loader = super().get_dataloader(dataset_path, batch_size, rank, mode)
+        dataset = loader.dataset
+        if mode == "train" and dataset.rect:
+            shapes = np.asarray(dataset.batch_shapes)[np.asarray(dataset.batch)]
+            loader.batch_sampler.sampler = ShapedBatches(shapes, batch_size, self.args.seed)
+            loader.reset()
+        return loader
+
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:  # noqa: FBT001, FBT002 - ultralytics' signature
-        """Build the network with or without the one-to-one head."""
-        plan = dict(cfg) if isinstance(cfg, dict) else yaml_model_load(cfg)
-        plan["end2end"] = self.nms_free
-        return super().get_model(plan, weights, verbose)
+        """Build the recipe's network, whatever the weights to begin with were; those that fit are taken over."""
+        return super().get_model(self.plan or cfg, weights, verbose)
+
+    def save_model(self) -> bool:
+        """Replace the last checkpoint only by a whole one, so that a power cut while writing leaves the one before."""
+        last, best = self.last, self.best
+        self.last, self.best = (path.with_suffix(PART_SUFFIX) for path in (last, best))
+        try:
+            saved = bool(super().save_model())
+            for part, whole in ((self.last, last), (self.best, best)):
+                if part.exists():
+                    part.replace(whole)
+        finally:
+            self.last, self.best = last, best
+        return saved
+
+    def final_eval(self) -> None:
+        """Leave the weights without the optimizer's memory; what they score is told by the node's own detector."""
+        strip(self.last)
+        self.best.unlink(missing_ok=True)  # nothing was judged on the way, so it is a copy
 
     def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Lay pixels out channels last, which a processor's convolutions read about a quarter faster."""
@@ -48,13 +97,35 @@ def multiplies_in_bf16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001 - torch has no public question
 
 
-def run_trainer(arguments: dict[str, Any], *, nms_free: bool, labels: tuple[DetectorLabel, ...], threads: int) -> None:
-    """Train one stage to its end with ultralytics' `arguments`.
+def strip(checkpoint: Path) -> None:
+    """Take out of a checkpoint what only going on with its training needs."""
+    part = checkpoint.with_suffix(PART_SUFFIX)
+    strip_optimizer(checkpoint, str(part))
+    part.replace(checkpoint)
+
+
+def is_finished(checkpoint: Path) -> bool:
+    """Whether a training that was cut off after its last epoch left this; there is nothing to go on with."""
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    return bool(saved["epoch"] < 0 or saved["epoch"] + 1 >= saved["train_args"]["epochs"])
+
+
+def run_trainer(
+    arguments: dict[str, Any],
+    *,
+    network: Network,
+    labels: tuple[DetectorLabel, ...],
+    threads: int,
+    progress: StageProgress,
+) -> None:
+    """Train one stage to its end with ultralytics' `arguments`; `progress` speaks in place of ultralytics.
 
     On a processor that can, convolutions are computed in bfloat16; ultralytics itself does so on GPUs alone.
     """
+    LOGGER.setLevel(logging.WARNING)
+    LOGGER.addFilter(_SETTLED)
     trainer = FederatedTrainer(overrides=arguments)
-    trainer.nms_free = nms_free
+    trainer.plan = network_plan(network)
     if len(trainer.data["names"]) != len(labels):
         raise AssertionError(f"{arguments['data']} names {trainer.data['names']}, not {len(labels)} labels")
     traits = frozenset(index for index, label in enumerate(labels) if label in DEFECT_LABELS)
@@ -78,4 +149,5 @@ def run_trainer(arguments: dict[str, Any], *, nms_free: bool, labels: tuple[Dete
         model.criterion = criterion
 
     trainer.add_callback("on_train_start", on_train_start)
+    progress.attach(trainer)
     trainer.train()

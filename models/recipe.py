@@ -3,7 +3,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,8 +23,15 @@ class _Section(BaseModel):
 class Network(_Section):
     """Which network is built, from scratch."""
 
-    architecture: Annotated[str, Field(pattern=r"^[a-z0-9]+$")] = "yolo26n"
-    """A detection network that ultralytics can build by name, without any weights."""
+    architecture: Annotated[str, Field(pattern=r"^[a-z0-9]+(-p[26])?$")] = "yolo26n"
+    """A detection network that ultralytics can build by name, without any weights; `-p2` adds an output for small
+    facings."""
+    width_multiple: Annotated[float, Field(gt=0, le=2)] | None = None
+    """Share of the full network's channels, in multiples of 16; a nano has a quarter."""
+    depth_multiple: Annotated[float, Field(gt=0, le=2)] | None = None
+    """Share of the full network's repeated layers; a nano of the present generation has half."""
+    heads: Annotated[tuple[Literal["p2", "p3", "p4", "p5", "p6"], ...], Field(min_length=1)] | None = None
+    """Which outputs are kept, finest first; pK looks at cells of 2^K pixels. All when absent."""
     nms_free: bool = False
     """Also train the one-to-one head, which needs no suppression but learns slower."""
 
@@ -89,6 +96,8 @@ class Recipe(_Section):
     """Longer side of a training picture."""
     default_input_wh_px: tuple[int, int] = (640, 384)
     """What a node feeds when it knows nothing about the scale."""
+    rectangular: bool = False
+    """Train on pictures in their own shape, as a node shows them, instead of padded squares: wide ones cost less."""
     batch_count: PositiveInt = 16
     seed: int = 0
     network: Network = Network()

@@ -15,6 +15,7 @@ import numpy as np
 from contract.model_card import DetectorLabel, ModelCard
 from models.errors import ExportError
 from models.letterboxed import letterboxed_blob
+from models.network import network_plan
 from models.recipe import Recipe
 from models.train import require_train_extra
 
@@ -29,12 +30,10 @@ def restore(onnx_path: Path, card: ModelCard, recipe: Recipe, pictures: Iterable
     """
     require_train_extra(checkpoint.parent)
     import torch  # noqa: PLC0415 - torch loads only when training
-    from ultralytics.nn.tasks import DetectionModel, yaml_model_load  # noqa: PLC0415
+    from ultralytics.nn.tasks import DetectionModel  # noqa: PLC0415
 
     folded = _initializers(onnx_path)
-    plan = yaml_model_load(f"{recipe.network.architecture}.yaml")
-    plan["end2end"] = recipe.network.nms_free
-    network = DetectionModel(plan, nc=len(recipe.labels), verbose=False).eval()
+    network = DetectionModel(network_plan(recipe.network), nc=len(recipe.labels), verbose=False).eval()
     modules = dict(network.named_modules())
     with torch.no_grad():
         for name, module in modules.items():

@@ -8,12 +8,14 @@ interpolated precision at 101 recalls (COCO's definition, Lin et al. 2014), with
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contract.model_card import DetectorLabel
 from models.annotations import Boxes, FoundBoxes, Photograph, as_boxes
+from models.rows import row_counts, rows_of
 
 RECALLS = np.linspace(0.0, 1.0, 101)
 THRESHOLDS = np.arange(0.05, 0.95, 0.05)
@@ -41,6 +43,13 @@ class LabelScore:
     count_error_fraction: float
     """Sum of absolute differences divided by all true boxes."""
     exact_images_fraction: float
+    rows_count: int = 0
+    """Shelf rows of the pictures that are complete for products too; `models.rows` says what a row is."""
+    row_error_mean: float | None = None
+    """Mean absolute difference between counted and true boxes of a row."""
+    row_error_fraction: float | None = None
+    """Sum of the rows' absolute differences divided by all true boxes of these pictures."""
+    exact_rows_fraction: float | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,21 @@ def judge(found: tuple[Boxes, NDArray[np.float64]], truth: Boxes, ignored: Boxes
     return Judged(corners[~forgotten], confidence[~forgotten], correct[~forgotten], taken)
 
 
+def judge_all(
+    label: DetectorLabel, photographs: Iterable[Photograph], found: Mapping[str, FoundBoxes], least_iou: float
+) -> list[Judged]:
+    """Judge one label on every picture; `found` is keyed by file name."""
+    return [
+        judge(
+            found.get(photograph.path.name, NOTHING).of(label),
+            photograph.boxes_px[label],
+            photograph.ignored_px[label],
+            least_iou,
+        )
+        for photograph in photographs
+    ]
+
+
 def score_label(
     label: DetectorLabel,
     photographs: Iterable[Photograph],
@@ -89,18 +113,7 @@ def score_label(
     members = [photograph for photograph in photographs if label in photograph.complete_for]
     if not members:
         return None
-    judged = {
-        least_iou: [
-            judge(
-                found.get(photograph.path.name, NOTHING).of(label),
-                photograph.boxes_px[label],
-                photograph.ignored_px[label],
-                least_iou,
-            )
-            for photograph in members
-        ]
-        for least_iou in (0.5, 0.75)
-    }
+    judged = {least_iou: judge_all(label, members, found, least_iou) for least_iou in (0.5, 0.75)}
     chosen = best_threshold(judged[0.5]) if threshold is None else threshold
     precision, recall, f1 = precision_recall_f1(judged[0.5], chosen)
     boxes_count = sum(picture.boxes_count for picture in judged[0.5])
@@ -118,7 +131,33 @@ def score_label(
         count_error_mean=float(errors.mean()),
         count_error_fraction=float(errors.sum() / max(1, boxes_count)),
         exact_images_fraction=float((errors == 0).mean()),
+        **_row_figures(label, members, judged[0.5], chosen),
     )
+
+
+def _row_figures(
+    label: DetectorLabel, photographs: list[Photograph], judged: list[Judged], threshold: float
+) -> dict[str, Any]:
+    """The fields of a LabelScore that speak of rows; only their defaults where no picture shows any."""
+    errors: list[int] = []
+    boxes_count = 0
+    for photograph, picture in zip(photographs, judged, strict=True):
+        products = photograph.boxes_px[DetectorLabel.PRODUCT]
+        if DetectorLabel.PRODUCT not in photograph.complete_for or not len(products):
+            continue
+        rows = rows_of(products, photograph.facings_per_row)
+        true = row_counts(photograph.boxes_px[label], products, rows)
+        counted = row_counts(picture.xyxy_px[picture.confidence >= threshold], products, rows)
+        errors += np.abs(counted - true).tolist()
+        boxes_count += picture.boxes_count
+    if not errors:
+        return {}
+    return {
+        "rows_count": len(errors),
+        "row_error_mean": float(np.mean(errors)),
+        "row_error_fraction": float(sum(errors) / max(1, boxes_count)),
+        "exact_rows_fraction": float(np.mean([error == 0 for error in errors])),
+    }
 
 
 def average_precision(judged: list[Judged]) -> float:

@@ -11,19 +11,26 @@ from contract.model_card import DetectorLabel
 from models.annotations import Photograph, read_annotations
 from models.dataset import VALIDATION_SPLIT, write_photographs, write_renders
 from models.errors import TrainExtraMissing, WorkshopError
+from models.held_out import StageScored, score_stage
 from models.manifest import start_manifest, write_manifest
 from models.recipe import Recipe, Stage, read_recipe
 from models.samples import Sample
+from models.score_words import score_words
+from models.stage_progress import StageProgress
+from models.training_page import PAGE_NAME, write_report
 
 DONE_FILE = "done"
+KEPT_ON_RESUMING = ("model", "data", "device", "workers", "cache", "val", "plots")
+"""What may differ from what a checkpoint remembers; the rest of its settings stays."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training left behind: the weights after each stage, in order, and the manifest of its pictures."""
+    """What a training left behind: the weights after each stage, in order, the manifest of its pictures, a page."""
 
     weights: dict[str, Path]
     manifest: Path
+    report: Path
 
 
 def train(
@@ -63,21 +70,25 @@ def train(
     begin = start
     if start is not None and start.suffix == ".onnx":
         begin = _restored(start, recipe, [sample.image_path for sample in renders], output / "start.pt")
+    shown = [photo for photo in photographs if any(stage.repeat_count(photo.source) for stage in recipe.stages)]
+    manifest = write_manifest(output / "manifest.json", recipe_path, renders + checks, shown, start)
     weights: dict[str, Path] = {}
-    shown: dict[Path, Photograph] = {}
-    cuts: list[Sample] = []
+    scored: dict[str, StageScored] = {}
+    report = output / PAGE_NAME
     for stage in recipe.stages:
         taking_part = [photograph for photograph in photographs if stage.repeat_count(photograph.source)]
-        shown |= {photograph.path: photograph for photograph in taking_part}
         stage_cuts = write_photographs(pictures, recipe, taking_part, stage)
-        cuts = stage_cuts if len(stage_cuts) > len(cuts) else cuts
         samples = renders[: stage.renders_count] + stage_cuts
         say(f"stage {stage.name}: {len(samples)} pictures, {len(stage_cuts)} of them cut from photographs")
         previous = list(weights.values())[-1] if weights else begin
         data_file = _write_data_file(output / f"{stage.name}.yaml", recipe.labels, samples, checks)
-        weights[stage.name] = _run_stage(recipe, stage, data_file, previous, threads=threads, device=device)
-    manifest = write_manifest(output / "manifest.json", recipe_path, renders + checks, list(shown.values()), start)
-    return Trained(weights, manifest)
+        weights[stage.name] = _run_stage(recipe, stage, data_file, previous, threads=threads, device=device, say=say)
+        scored[stage.name] = score_stage(weights[stage.name], stage.name, recipe, manifest, pictures)
+        for line in scored[stage.name].lines:
+            say(f"stage {stage.name}, held-out renders: {score_words(line)}")
+        is_last = len(weights) == len(recipe.stages)
+        report = write_report(output, recipe, pictures, scored, with_worst=is_last)
+    return Trained(weights, manifest, report)
 
 
 def _restored(onnx_path: Path, recipe: Recipe, pictures: list[Path], checkpoint: Path) -> Path:
@@ -130,9 +141,16 @@ def _write_data_file(
 
 
 def _run_stage(
-    recipe: Recipe, stage: Stage, data_file: Path, previous: Path | None, *, threads: int, device: str
+    recipe: Recipe,
+    stage: Stage,
+    data_file: Path,
+    previous: Path | None,
+    *,
+    threads: int,
+    device: str,
+    say: Callable[[str], None],
 ) -> Path:
-    from models.federated_trainer import run_trainer  # noqa: PLC0415 - torch loads only when training
+    from models.federated_trainer import is_finished, run_trainer, strip  # noqa: PLC0415 - torch loads only when training
 
     folder = data_file.parent / stage.name
     last = folder / "weights" / "last.pt"
@@ -147,9 +165,13 @@ def _run_stage(
         "name": stage.name,
         "device": device,
     }
-    if last.exists():
-        arguments["resume"] = str(last)
-    run_trainer(arguments, nms_free=recipe.network.nms_free, labels=recipe.labels, threads=threads)
+    progress = StageProgress(folder, stage.name, minutes_limit=stage.minutes_limit, say=say)
+    if last.exists() and (is_finished(last) or progress.is_over):
+        strip(last)
+    else:
+        if last.exists():
+            arguments = {name: arguments[name] for name in KEPT_ON_RESUMING} | {"resume": str(last)}
+        run_trainer(arguments, network=recipe.network, labels=recipe.labels, threads=threads, progress=progress)
     (folder / DONE_FILE).touch()
     return last
 
@@ -159,7 +181,6 @@ def stage_arguments(recipe: Recipe, stage: Stage) -> dict[str, Any]:
     augmentation = recipe.augmentation
     return {
         "epochs": stage.epochs,
-        "time": None if stage.minutes_limit is None else stage.minutes_limit / 60,
         "batch": recipe.batch_count,
         "nbs": recipe.batch_count,  # an optimizer step per batch: with few passes, steps are what is scarce
         "imgsz": stage.input_px or recipe.train_input_px,
@@ -183,6 +204,7 @@ def stage_arguments(recipe: Recipe, stage: Stage) -> dict[str, Any]:
         "workers": 1,
         "plots": False,
         "val": False,
+        "rect": recipe.rectangular,
         "max_det": 1500,
         "exist_ok": True,
         "seed": recipe.seed,

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from models.annotations import LABEL_BY_CATEGORY, read_annotations, read_detections
-from models.evaluate import ALL_SOURCES, score_sources
+from models.annotations import LABEL_BY_CATEGORY, read_annotations
+from models.cli import app
+from models.evaluate import ALL_SOURCES
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 ANNOTATIONS = SHARED / "data" / "shelves" / "annotations.json"
@@ -28,7 +30,10 @@ FIELDS = {
 
 
 def _made_up_detections(path: Path) -> None:
-    """Every box jittered, some left out, some doubled, wrong ones strewn about; confidence loosely tells them apart."""
+    """Every box jittered, some left out, some doubled, wrong ones strewn about, also into ignored regions.
+
+    Confidence loosely tells them apart, and with two digits there are many of equal confidence.
+    """
     rng = np.random.default_rng(3)
     lines = []
     for photograph in read_annotations(ANNOTATIONS):
@@ -38,6 +43,9 @@ def _made_up_detections(path: Path) -> None:
                 sides = np.tile(box[2:] - box[:2], 2)
                 times = 1 + int(rng.random() < 0.1)
                 detections += [(box + rng.normal(0, 0.07, 4) * sides, rng.beta(5, 2), label) for _ in range(times)]
+            for region in photograph.ignored_px[label]:
+                sides = np.tile(region[2:] - region[:2], 2)
+                detections.append((region + rng.normal(0, 0.2, 4) * sides, rng.beta(3, 3), label))
             for _ in range(int(rng.integers(0, 6))):
                 corner = rng.uniform(0, 0.8, 2) * photograph.wh_px
                 wrong = np.concatenate([corner, corner + rng.uniform(0.02, 0.15, 2) * photograph.wh_px])
@@ -46,7 +54,7 @@ def _made_up_detections(path: Path) -> None:
             {
                 "image": photograph.path.name,
                 "detections": [
-                    {"xyxy_px": list(box), "confidence": float(sure), "label": label.value}
+                    {"xyxy_px": list(box), "confidence": round(float(sure), 2), "label": label.value}
                     for box, sure, label in detections
                 ],
             }
@@ -68,8 +76,11 @@ def test_our_scores_are_those_of_the_independent_scorer(tmp_path: Path, source: 
         text=True,
     ).stdout
     theirs = {LABEL_BY_CATEGORY[name]: figures for name, figures in json.loads(printed).items()}
-    lines = score_sources(read_annotations(ANNOTATIONS), read_detections(detections))
-    ours = {line.score.label: line.as_row() for line in lines if line.source == source}
+    outcome = CliRunner().invoke(
+        app, ["evaluate", str(ANNOTATIONS.parent), "--detections", str(detections), "--json"], catch_exceptions=False
+    )
+    rows = json.loads(outcome.stdout)["scores"]
+    ours = {row["label"]: row for row in rows if row["source"] == source}
     assert ours.keys() == theirs.keys()
     for label, figures in theirs.items():
         if not figures["boxes"]:

@@ -145,7 +145,7 @@ def test_evaluate_runs_the_nodes_detector_and_prints_json(tmp_path: Path) -> Non
         ["evaluate", str(_photographs(tmp_path)), "--card", str(card_path), "--json", "--draw", str(tmp_path / "d")],
     )
     assert outcome.exit_code == 0, outcome.output
-    rows = {row["source"]: row for row in json.loads(outcome.stdout)}
+    rows = {row["source"]: row for row in json.loads(outcome.stdout)["scores"]}
     assert rows["all"]["ap50"] == 1
     assert (rows["ours"]["boxes_count"], rows["ours"]["count_error_fraction"]) == (1, 0)
     assert len(list((tmp_path / "d").glob("*.jpg"))) == 2
@@ -156,7 +156,7 @@ def test_at_the_cards_threshold_a_wrong_box_is_counted(tmp_path: Path) -> None:
     outcome = CliRunner().invoke(
         app, ["evaluate", str(_photographs(tmp_path)), "--card", str(card_path), "--at-card", "--json"]
     )
-    rows = {row["source"]: row for row in json.loads(outcome.stdout)}
+    rows = {row["source"]: row for row in json.loads(outcome.stdout)["scores"]}
     assert rows["theirs"]["threshold"] == 0.25
     assert rows["theirs"]["count_error_fraction"] == 1
 

@@ -12,8 +12,10 @@ import pytest
 from contract.model_card import DetectorLabel
 from models.annotations import read_annotations, read_detections
 from models.cards import choose_thresholds
+from models.detecting import shipped_card_path
 from models.errors import AnnotationsError
-from models.evaluate import draw_worst, evaluate, score_sources
+from models.evaluate import draw_worst, score_sources
+from models.evaluation import evaluate_dataset
 from models.scoring import iou, score_label
 
 SQUARE = [10.0, 10.0, 20.0, 20.0]
@@ -61,7 +63,7 @@ def test_overlap_of_boxes_shifted_by_half_is_one_third() -> None:
 def test_everything_found_exactly_scores_one(tmp_path: Path) -> None:
     annotations = _coco(tmp_path, [_image("a.png", ["product"])], [_box(1, SQUARE), _box(1, [50, 10, 20, 20])])
     detections = _found(tmp_path, {"a.png": [([10, 10, 30, 30], 0.9, "product"), ([50, 10, 70, 30], 0.8, "product")]})
-    (line,) = evaluate(annotations, detections=detections)
+    (line,) = score_sources(read_annotations(annotations), read_detections(detections))
     score = line.score
     assert (score.ap50, score.ap75, score.precision, score.recall, score.f1) == (1, 1, 1, 1, 1)
     assert (score.count_error_mean, score.count_error_fraction, score.exact_images_fraction) == (0, 0, 1)
@@ -80,7 +82,7 @@ def test_average_precision_of_right_wrong_right_is_worked_out_by_hand(tmp_path: 
             ]
         },
     )
-    (line,) = evaluate(annotations, detections=detections)
+    (line,) = score_sources(read_annotations(annotations), read_detections(detections))
     # Precision is 1 up to recall 0.5 (51 of 101 recalls) and 2/3 from there on (50 of 101).
     assert line.score.ap50 == pytest.approx((51 * 1 + 50 * 2 / 3) / 101)
     assert line.score.f1 == pytest.approx(0.8)
@@ -90,7 +92,7 @@ def test_average_precision_of_right_wrong_right_is_worked_out_by_hand(tmp_path: 
 def test_a_second_box_on_the_same_product_is_wrong(tmp_path: Path) -> None:
     annotations = _coco(tmp_path, [_image("a.png", ["product"])], [_box(1, SQUARE)])
     detections = _found(tmp_path, {"a.png": [([10, 10, 30, 30], 0.9, "product"), ([11, 10, 31, 30], 0.9, "product")]})
-    (line,) = evaluate(annotations, detections=detections)
+    (line,) = score_sources(read_annotations(annotations), read_detections(detections))
     assert line.score.precision == pytest.approx(0.5)
     assert line.score.recall == 1
 
@@ -98,7 +100,7 @@ def test_a_second_box_on_the_same_product_is_wrong(tmp_path: Path) -> None:
 def test_loose_boxes_count_at_one_half_and_not_at_three_quarters(tmp_path: Path) -> None:
     annotations = _coco(tmp_path, [_image("a.png", ["product"])], [_box(1, [0, 0, 20, 20])])
     detections = _found(tmp_path, {"a.png": [([0, 0, 20, 12], 0.9, "product")]})
-    (line,) = evaluate(annotations, detections=detections)
+    (line,) = score_sources(read_annotations(annotations), read_detections(detections))
     assert (line.score.ap50, line.score.ap75) == (1, 0)
 
 
@@ -113,7 +115,7 @@ def test_a_label_that_nobody_drew_costs_nothing(tmp_path: Path) -> None:
             "b.png": [([10, 10, 30, 30], 0.9, "price_tag"), ([60, 60, 70, 70], 0.9, "product")],
         },
     )
-    lines = evaluate(annotations, detections=detections)
+    lines = score_sources(read_annotations(annotations), read_detections(detections))
     assert {line.score.label: (line.score.images_count, line.score.precision) for line in lines} == {
         DetectorLabel.PRODUCT: (1, 1),
         DetectorLabel.PRICE_TAG: (1, 1),
@@ -136,7 +138,7 @@ def test_detections_in_an_ignored_region_are_forgotten_unless_they_match(tmp_pat
             ]
         },
     )
-    (line,) = evaluate(annotations, detections=detections)
+    (line,) = score_sources(read_annotations(annotations), read_detections(detections))
     assert (line.score.recall, line.score.precision) == (1, 0.5)  # the last one lies mostly outside
     assert line.score.count_error_mean == 1
 
@@ -146,7 +148,7 @@ def test_a_picture_without_a_line_counts_as_nothing_found(tmp_path: Path) -> Non
         tmp_path, [_image("a.png", ["product"]), _image("b.png", ["product"])], [_box(1, SQUARE), _box(2, SQUARE)]
     )
     detections = _found(tmp_path, {"a.png": [([10, 10, 30, 30], 0.9, "product")]})
-    (line,) = evaluate(annotations, detections=detections)
+    (line,) = score_sources(read_annotations(annotations), read_detections(detections))
     assert line.score.recall == pytest.approx(0.5)
     assert line.score.exact_images_fraction == pytest.approx(0.5)
 
@@ -221,4 +223,4 @@ def test_a_broken_line_of_detections_is_named(tmp_path: Path) -> None:
 def test_detections_of_other_pictures_are_refused(tmp_path: Path) -> None:
     annotations = _coco(tmp_path, [_image("a.png", ["product"])], [_box(1, SQUARE)])
     with pytest.raises(AnnotationsError, match="names none of the pictures"):
-        evaluate(annotations, detections=_found(tmp_path, {"other.png": []}))
+        evaluate_dataset(annotations, shipped_card_path(), detections=_found(tmp_path, {"other.png": []}))
