@@ -5,8 +5,8 @@
    that a neighbour sees wholly has no say, and a doubtful box near a seam is not given two chances.
 2. Two boxes of a class from two tiles are the same when they coincide in the part that both tiles see. Where one tile
    can see all of it, one of them stands. Where none can, as along an empty row, they are pieces and are joined.
-3. What a tile saw of an object then lies over that of its neighbour as two boxes in one picture may: the smaller of two
-   nested ones falls, or the less sure. Of gaps the joined one stands, since its width is what counts.
+3. Boxes of two tiles may still lie inside each other, as three packs taken for one do in one picture: the less sure
+   falls. Of gaps the one that goes on across a seam stands, since its width counts.
 
 Defects are traits of products: they stay with the product over which their own tile saw them.
 """
@@ -88,7 +88,9 @@ def _worn_by(boxes: _Boxes, labels: tuple[DetectorLabel, ...]) -> IndexArray:
     for trait in np.flatnonzero(np.isin(boxes.class_id, trait_classes)):
         beside = products[boxes.tile[products] == boxes.tile[trait]]
         if len(beside):
-            iou = _shared_area(boxes.xyxy[trait], boxes.xyxy[beside]) / _joint_area(boxes.xyxy[trait], boxes.xyxy[beside])
+            iou = _shared_area(boxes.xyxy[trait], boxes.xyxy[beside]) / _joint_area(
+                boxes.xyxy[trait], boxes.xyxy[beside]
+            )
             if iou.max() >= SAME_IOU:
                 worn_by[trait] = beside[iou.argmax()]
     return worn_by
@@ -103,11 +105,12 @@ def _merge_objects(boxes: _Boxes, plan: TilingPlan, labels: tuple[DetectorLabel,
     # Only what reaches into two windows can have come twice: few boxes, so each may be compared with each.
     is_shared = np.array([(_shared_area(box, windows) > 0).sum() > 1 for box in boxes.xyxy], dtype=bool)
     shared = np.flatnonzero(stands & is_shared)
-    pieces = _groups(boxes.take(shared), own_xy[shared].min(axis=1) <= plan.seam_px, plan)
-    groups = [shared[piece] for piece in pieces]
+    is_cut = own_xy.min(axis=1) <= plan.seam_px
+    groups = [shared[group] for group in _groups(boxes.take(shared), is_cut[shared], plan)]
     alone = np.flatnonzero(stands & ~is_shared)
     merged = _joined(boxes, groups)
-    kept = _without_nested(merged, np.array([len(group) > 1 for group in groups], dtype=bool), labels)
+    goes_on = np.array([len(group) > 1 or is_cut[group[0]] for group in groups], dtype=bool)
+    kept = _without_nested(merged, goes_on, labels)
     home = np.full(len(boxes.tile), NO_BOX, dtype=np.int64)
     home[alone] = np.arange(len(alone))
     for place, index in enumerate(kept):
@@ -126,7 +129,7 @@ def _merge_objects(boxes: _Boxes, plan: TilingPlan, labels: tuple[DetectorLabel,
 
 
 def _depths(xyxy: FloatArray, sight_px: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far inside each tile's sight (t, 4) each box (n, 4) lies along x and y, (t, n, 2); negative where it leaves."""
+    """How far inside each tile's sight (t, 4) each box (n, 4) lies along x and y, (t, n, 2); negative outside."""
     low = xyxy[None, :, :2] - sight_px[:, None, :2]
     high = sight_px[:, None, 2:] - xyxy[None, :, 2:]
     depths: NDArray[np.float64] = np.minimum(low, high)
@@ -161,7 +164,10 @@ def _groups(boxes: _Boxes, is_cut: NDArray[np.bool_], plan: TilingPlan) -> list[
 def _same(boxes: _Boxes, plan: TilingPlan) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which two boxes show the same object, and of which two neither tile can see all of it; both bool (n, n)."""
     windows = np.array(plan.windows_px, dtype=np.float32)[boxes.tile]
-    low, high = np.maximum(windows[:, None, :2], windows[None, :, :2]), np.minimum(windows[:, None, 2:], windows[None, :, 2:])
+    low, high = (
+        np.maximum(windows[:, None, :2], windows[None, :, :2]),
+        np.minimum(windows[:, None, 2:], windows[None, :, 2:]),
+    )
     both_see = np.concatenate([low, high], axis=2)
     first, second = _clipped(boxes.xyxy[:, None], both_see), _clipped(boxes.xyxy[None], both_see)
     same = _shared_area(first, second) >= SAME_IOU * _joint_area(first, second)
@@ -189,18 +195,24 @@ def _joined(boxes: _Boxes, groups: list[IndexArray]) -> _Boxes:
     return merged
 
 
-def _without_nested(boxes: _Boxes, is_joined: NDArray[np.bool_], labels: tuple[DetectorLabel, ...]) -> IndexArray:
-    """Indices of those that do not lie mostly inside another of their class that stands, nor hold most of one."""
-    is_gap = boxes.class_id == (labels.index(DetectorLabel.GAP) if DetectorLabel.GAP in labels else NO_BOX)
+def _without_nested(boxes: _Boxes, goes_on: NDArray[np.bool_], labels: tuple[DetectorLabel, ...]) -> IndexArray:
+    """Indices of those that do not lie mostly inside another of their class that stands, nor hold most of one.
+
+    `goes_on` bool (n,) marks those that a seam cut.
+    """
     area = _area(boxes.xyxy)
     shared = _shared_area(boxes.xyxy[:, None], boxes.xyxy[None])
     nested = shared > NESTED_FRACTION * np.maximum(np.minimum(area[:, None], area[None]), 1e-6)
     nested &= boxes.class_id[:, None] == boxes.class_id[None]
     np.fill_diagonal(nested, val=False)
+    long_gap = goes_on & (
+        boxes.class_id == (labels.index(DetectorLabel.GAP) if DetectorLabel.GAP in labels else NO_BOX)
+    )
     stands = np.ones(len(area), dtype=bool)
-    for index in np.lexsort((*boxes.xyxy.T[::-1], -boxes.confidence, ~(is_gap & is_joined))):
+    for index in np.lexsort((*boxes.xyxy.T[::-1], -boxes.confidence, ~long_gap)):
         if stands[index]:
-            stands[nested[index]] = False
+            falls = nested[index] & (area < area[index]) if long_gap[index] else nested[index]
+            stands[falls] = False
     return np.flatnonzero(stands)
 
 

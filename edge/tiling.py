@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from contract.model_card import ModelCard
+from contract.model_card import DetectorHead, ModelCard
 from edge.input_shape import choose_input_wh_px, choose_scale, default_scale, whole_strides
 
 Window = tuple[int, int, int, int]
@@ -24,7 +24,7 @@ SEAM_INPUT_PX = 4.0
 """A box that ends nearer than this to a seam, at the network's input, may go on beyond it."""
 
 OVERLAP_FACTOR = 1.25
-"""Neighbouring tiles share so much more than the largest facing: packs differ, and perspective enlarges the near ones."""
+"""Neighbouring tiles share so much more than the largest facing: packs differ, and near ones look larger."""
 
 SCALE_MARGIN = 1.6
 """How far above the smallest trained facing tiles show a usual one. On renders of dense bays the count error falls from
@@ -126,9 +126,17 @@ def _region(
 
 def _overlap_wh_px(card: ModelCard, scale: float, largest_wh_px: tuple[float, float]) -> tuple[float, float]:
     """How much neighbours share. At most half a tile, lest tiles become too many: a larger box is joined of pieces."""
-    most_px = [0.5 * side / scale for side in (card.input_wh_px or (_limit_px(card) ** 0.5,) * 2)]
+    most_px = [0.5 * side / scale for side in _set_wh_px(card) or (_limit_px(card) ** 0.5,) * 2]
     wanted_px = [OVERLAP_FACTOR * side + 2 * SEAM_INPUT_PX / scale + 1 for side in largest_wh_px]
     return min(wanted_px[0], most_px[0]), min(wanted_px[1], most_px[1])
+
+
+def _set_wh_px(card: ModelCard) -> tuple[int, int] | None:
+    """The one size of input that tiles may have, or None for any.
+
+    An NMS_FREE head picks a set number of candidates, which only its default size is sure to have.
+    """
+    return card.default_input_wh_px if card.head is DetectorHead.NMS_FREE else card.input_wh_px
 
 
 def _limit_px(card: ModelCard) -> int:
@@ -142,7 +150,7 @@ def _grid(
     scale: float,
     overlap_wh_px: tuple[float, float],
 ) -> tuple[tuple[int, int], tuple[Window, ...]] | None:
-    """The fewest tiles that cover the region at this scale, and of as many the smallest; None where that is too much."""
+    """The fewest tiles that cover the region, and of as many the smallest; None where that is too much."""
     best: tuple[int, int, tuple[int, int], tuple[int, int]] | None = None
     for columns in range(1, MAX_TILES_COUNT + 1):
         for rows in range(1, MAX_TILES_COUNT // columns + 1):
@@ -173,9 +181,9 @@ def _input_wh_px(
     needed_px = [
         scale * _least_side_px(region[axis + 2] - region[axis], counts[axis], overlap_wh_px[axis]) for axis in (0, 1)
     ]
-    if card.input_wh_px is not None:
-        fits = all(needed <= side for needed, side in zip(needed_px, card.input_wh_px, strict=True))
-        return card.input_wh_px if fits else None
+    set_wh_px = _set_wh_px(card)
+    if set_wh_px is not None:
+        return set_wh_px if all(needed <= side for needed, side in zip(needed_px, set_wh_px, strict=True)) else None
     width_px, height_px = (whole_strides(side, card.stride_px) for side in needed_px)
     return (width_px, height_px) if width_px * height_px <= _limit_px(card) else None
 

@@ -8,14 +8,19 @@ from contract.model_card import DetectorHead, DetectorLabel, ModelCard
 LABELS = (DetectorLabel.PRODUCT, DetectorLabel.GAP, DetectorLabel.PRICE_TAG)
 
 
-def card(input_wh_px: tuple[int, int] | None = None, default_input_wh_px: tuple[int, int] = (416, 256)) -> ModelCard:
+def card(
+    input_wh_px: tuple[int, int] | None = None,
+    *,
+    default_input_wh_px: tuple[int, int] = (416, 256),
+    head: DetectorHead = DetectorHead.RAW,
+) -> ModelCard:
     """A card that holds for facings 20 to 90 px tall."""
     return ModelCard(
         model_id="toy",
         onnx_file="toy.onnx",
         onnx_sha256="0" * 64,
         labels=LABELS,
-        head=DetectorHead.RAW,
+        head=head,
         input_wh_px=input_wh_px,
         default_input_wh_px=input_wh_px or default_input_wh_px,
         facing_height_range_px=(20.0, 90.0),

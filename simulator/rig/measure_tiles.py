@@ -47,7 +47,10 @@ class WideBay(NamedTuple):
 def wide_bay(seed: int, *, wh_px: tuple[int, int], rows_count: int, zones_count: int, facings_count: int) -> WideBay:
     """A bay of `zones_count` zones in each row, some of them sold down to any degree."""
     plan = StorePlan.model_validate(
-        {"store_id": "wide", "bays": [_bay(wh_px, rows_count=rows_count, zones_count=zones_count, facings=facings_count)]}
+        {
+            "store_id": "wide",
+            "bays": [_bay(wh_px, rows_count=rows_count, zones_count=zones_count, facings=facings_count)],
+        }
     )
     bay, rng = plan.bays[0], np.random.default_rng(seed)
     world = World(plan, _STOCKED_AT, luck(seed, "wide bay"))
@@ -164,6 +167,7 @@ def _gaps(reading: ZoneReading) -> float:
 
 
 def main(
+    *,
     bays: Annotated[int, typer.Option(min=1, help="Bays to render.")] = 4,
     seed: Annotated[int, typer.Option(help="Chooses what they hold.")] = 1,
     width: Annotated[int, typer.Option(min=640)] = 3840,
