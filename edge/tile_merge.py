@@ -103,7 +103,8 @@ def _merge_objects(boxes: _Boxes, plan: TilingPlan, labels: tuple[DetectorLabel,
     stands = np.all(own_xy + plan.slack_px >= depth_xy.max(axis=0), axis=1)
     windows = np.array(plan.windows_px, dtype=np.float32)
     # Only what reaches into two windows can have come twice: few boxes, so each may be compared with each.
-    is_shared = np.array([(_shared_area(box, windows) > 0).sum() > 1 for box in boxes.xyxy], dtype=bool)
+    reaches = (boxes.xyxy[:, None, :2] < windows[None, :, 2:]) & (windows[None, :, :2] < boxes.xyxy[:, None, 2:])
+    is_shared = reaches.all(axis=2).sum(axis=1) > 1
     shared = np.flatnonzero(stands & is_shared)
     is_cut = own_xy.min(axis=1) <= plan.seam_px
     groups = [shared[group] for group in _groups(boxes.take(shared), is_cut[shared], plan)]
@@ -116,16 +117,13 @@ def _merge_objects(boxes: _Boxes, plan: TilingPlan, labels: tuple[DetectorLabel,
     for place, index in enumerate(kept):
         home[groups[index]] = len(alone) + place
     first, second = boxes.take(alone), merged.take(kept)
-    together = [
-        np.concatenate(pair)
-        for pair in (
-            (first.xyxy, second.xyxy),
-            (first.confidence, second.confidence),
-            (first.class_id, second.class_id),
-            (first.tile, second.tile),
-        )
-    ]
-    return _Boxes(*together), home
+    together = _Boxes(
+        np.concatenate([first.xyxy, second.xyxy]),
+        np.concatenate([first.confidence, second.confidence]),
+        np.concatenate([first.class_id, second.class_id]),
+        np.concatenate([first.tile, second.tile]),
+    )
+    return together, home
 
 
 def _depths(xyxy: FloatArray, sight_px: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -138,16 +136,19 @@ def _depths(xyxy: FloatArray, sight_px: NDArray[np.float64]) -> NDArray[np.float
 
 def _groups(boxes: _Boxes, is_cut: NDArray[np.bool_], plan: TilingPlan) -> list[IndexArray]:
     """Indices of each object's boxes: one, or several pieces. `boxes` are surest first, and so are their groups."""
-    same, both_needed = _same(boxes, plan)
-    duplicate, piece = same & ~both_needed, same & both_needed
+    duplicate, piece = _same(boxes, plan)
     stands = np.ones(len(boxes.tile), dtype=bool)
     for index in np.argsort(is_cut, kind="stable"):  # whoever may not see all of an object yields
         if stands[index]:
             stands[duplicate[index]] = False
     groups: list[IndexArray] = []
+    goes_on = np.asarray(piece.any(axis=1))
     is_taken = ~stands
     for index in np.flatnonzero(stands):
         if is_taken[index]:
+            continue
+        if not goes_on[index]:
+            groups.append(np.array([index]))
             continue
         group = np.zeros(len(stands), dtype=bool)
         group[index] = True
@@ -162,26 +163,37 @@ def _groups(boxes: _Boxes, is_cut: NDArray[np.bool_], plan: TilingPlan) -> list[
 
 
 def _same(boxes: _Boxes, plan: TilingPlan) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which two boxes show the same object, and of which two neither tile can see all of it; both bool (n, n)."""
-    windows = np.array(plan.windows_px, dtype=np.float32)[boxes.tile]
-    low, high = (
-        np.maximum(windows[:, None, :2], windows[None, :, :2]),
-        np.minimum(windows[:, None, 2:], windows[None, :, 2:]),
-    )
-    both_see = np.concatenate([low, high], axis=2)
-    first, second = _clipped(boxes.xyxy[:, None], both_see), _clipped(boxes.xyxy[None], both_see)
-    same = _shared_area(first, second) >= SAME_IOU * _joint_area(first, second)
-    same &= (boxes.class_id[:, None] == boxes.class_id[None]) & (boxes.tile[:, None] != boxes.tile[None])
-    union = np.concatenate(
+    """Which two boxes show the same object: one that a tile can see all of, and one of pieces; both bool (n, n)."""
+    one, two = np.nonzero(_touching(boxes) & (boxes.tile[:, None] != boxes.tile[None]))
+    first, second = boxes.xyxy[one], boxes.xyxy[two]
+    windows = np.array(plan.windows_px, dtype=np.float32)
+    both_see = np.concatenate(
         [
-            np.minimum(boxes.xyxy[:, None, :2], boxes.xyxy[None, :, :2]),
-            np.maximum(boxes.xyxy[:, None, 2:], boxes.xyxy[None, :, 2:]),
+            np.maximum(windows[boxes.tile[one], :2], windows[boxes.tile[two], :2]),
+            np.minimum(windows[boxes.tile[one], 2:], windows[boxes.tile[two], 2:]),
         ],
-        axis=2,
+        axis=1,
     )
-    sight = plan.sight_px[boxes.tile][:, None]
-    sees_all = np.minimum(union[..., :2] - sight[..., :2], sight[..., 2:] - union[..., 2:]).min(axis=2) > plan.seam_px
-    return same, ~sees_all & ~sees_all.T
+    first_there, second_there = _clipped(first, both_see), _clipped(second, both_see)
+    is_same = _shared_area(first_there, second_there) >= SAME_IOU * _joint_area(first_there, second_there)
+    low, high = np.minimum(first[:, :2], second[:, :2]), np.maximum(first[:, 2:], second[:, 2:])
+    seen_whole = np.zeros(len(one), dtype=bool)
+    for sight in (plan.sight_px[boxes.tile[one]], plan.sight_px[boxes.tile[two]]):
+        seen_whole |= np.minimum(low - sight[:, :2], sight[:, 2:] - high).min(axis=1) > plan.seam_px
+    duplicate = np.zeros((len(boxes.tile), len(boxes.tile)), dtype=bool)
+    piece = np.zeros_like(duplicate)
+    duplicate[one, two], piece[one, two] = is_same & seen_whole, is_same & ~seen_whole
+    return duplicate, piece
+
+
+def _touching(boxes: _Boxes) -> NDArray[np.bool_]:
+    """Which two boxes of a class overlap at all, bool (n, n): few, so only those are measured."""
+    left, top, right, bottom = boxes.xyxy.T
+    touching: NDArray[np.bool_] = boxes.class_id[:, None] == boxes.class_id[None]
+    for low, high in ((left, right), (top, bottom)):
+        touching &= (low[:, None] < high[None]) & (low[None] < high[:, None])
+    np.fill_diagonal(touching, val=False)
+    return touching
 
 
 def _joined(boxes: _Boxes, groups: list[IndexArray]) -> _Boxes:
@@ -201,10 +213,10 @@ def _without_nested(boxes: _Boxes, goes_on: NDArray[np.bool_], labels: tuple[Det
     `goes_on` bool (n,) marks those that a seam cut.
     """
     area = _area(boxes.xyxy)
-    shared = _shared_area(boxes.xyxy[:, None], boxes.xyxy[None])
-    nested = shared > NESTED_FRACTION * np.maximum(np.minimum(area[:, None], area[None]), 1e-6)
-    nested &= boxes.class_id[:, None] == boxes.class_id[None]
-    np.fill_diagonal(nested, val=False)
+    nested = _touching(boxes)
+    one, two = np.nonzero(nested)
+    least = np.maximum(np.minimum(area[one], area[two]), 1e-6)
+    nested[one, two] = _shared_area(boxes.xyxy[one], boxes.xyxy[two]) > NESTED_FRACTION * least
     long_gap = goes_on & (
         boxes.class_id == (labels.index(DetectorLabel.GAP) if DetectorLabel.GAP in labels else NO_BOX)
     )

@@ -53,7 +53,7 @@ def shelves(seed: int, frame_wh_px: tuple[int, int]) -> list[Box]:
             if label == PRODUCT and rng.random() < 0.1:
                 boxes.append((DAMAGED, *boxes[-1][1:]))
             left += width + rng.uniform(-2, 8)
-    return [(box[0], *map(float, np.array(box[1:], np.float32))) for box in boxes]
+    return [box_of(box[0], box[1:]) for box in boxes]
 
 
 def seen(
@@ -84,6 +84,11 @@ def seen(
     return found
 
 
+def box_of(label: int, edges: object) -> Box:
+    left, top, right, bottom = (float(edge) for edge in np.asarray(edges, np.float32))
+    return int(label), left, top, right, bottom
+
+
 def as_detections(rows: list[np.ndarray], confidences: list[float], classes: list[int]) -> Detections:
     order = np.argsort(-np.array(confidences, np.float32), kind="stable")
     return Detections(
@@ -95,7 +100,7 @@ def as_detections(rows: list[np.ndarray], confidences: list[float], classes: lis
 
 
 def as_boxes(found: Detections) -> list[Box]:
-    return sorted((int(label), *map(float, box)) for label, box in zip(found.class_id, found.xyxy_px, strict=True))
+    return sorted(box_of(label, box) for label, box in zip(found.class_id, found.xyxy_px, strict=True))
 
 
 @settings(deadline=None, max_examples=50)
@@ -155,7 +160,7 @@ def test_one_thing_of_any_size_anywhere_is_one_thing(
     width_px, height_px = frame_wh_px
     left, top = place[0] * width_px, place[1] * height_px
     right, bottom = min(left + place[2] * width_px, width_px), min(top + place[3] * height_px, height_px)
-    thing: Box = (label, *map(float, np.array([left, top, right, bottom], np.float32)))
+    thing: Box = box_of(label, [left, top, right, bottom])
     assert as_boxes(merge_tiles(seen([thing], plan), plan)) == [thing]
 
 
