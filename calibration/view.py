@@ -65,13 +65,40 @@ class CameraView:
     @cached_property
     def facing_height_px(self) -> float:
         """Median height of a facing in the frame, in pixels, over the zones in view."""
-        heights = []
+        return float(np.nanmedian(self._facing_sizes_px[:, 1]))
+
+    @cached_property
+    def largest_facing_wh_px(self) -> tuple[float, float]:
+        """Width of the widest and height of the tallest zone's facing in the frame, in pixels."""
+        width_px, height_px = np.nanmax(self._facing_sizes_px, axis=0)
+        return float(width_px), float(height_px)
+
+    @cached_property
+    def bay_box_px(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of the bay and its zones in the frame's pixels; may reach beyond the frame.
+
+        Not finite where the bay reaches behind the camera.
+        """
+        bay = self.calibration.bay
+        corners_mm = np.array([(0, 0), (bay.width_mm, 0), (bay.width_mm, bay.height_mm), (0, bay.height_mm)], float)
+        outlines = [self.to_pixels(_subdivided(corners_mm))] + [outline for _, outline in self.zone_polygons_px]
+        points = np.concatenate(outlines)
+        (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+        return float(left), float(top), float(right), float(bottom)
+
+    @cached_property
+    def _facing_sizes_px(self) -> FloatArray:
+        """Width and height (zones, 2) of a facing in the middle of each zone."""
+        sizes = []
         for zone in self.calibration.zones:
             centre = np.asarray(zone.polygon_mm, dtype=np.float64).mean(axis=0)
-            half = np.array([0.0, zone.facing_height_mm / 2])
-            top_and_bottom = self.to_pixels(np.array([centre + half, centre - half]))
-            heights.append(float(np.linalg.norm(top_and_bottom[0] - top_and_bottom[1])))
-        return float(np.nanmedian(heights))
+            across = np.array([zone.facing_width_mm / 2, 0.0])
+            up = np.array([0.0, zone.facing_height_mm / 2])
+            right, left, top, bottom = self.to_pixels(
+                np.array([centre + across, centre - across, centre + up, centre - up])
+            )
+            sizes.append((np.linalg.norm(right - left), np.linalg.norm(top - bottom)))
+        return np.array(sizes)
 
     def _visible_fraction(self, zone: Zone) -> float:
         """Share of a grid of points inside the zone's bounding box on the bay that falls within the frame."""

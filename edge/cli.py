@@ -62,6 +62,15 @@ def detect_command(
     conf: Annotated[
         float | None, typer.Option("--conf", min=0.0, max=1.0, help="One confidence threshold in place of the card's.")
     ] = None,
+    facing_height: Annotated[
+        float | None,
+        typer.Option(
+            "--facing-height",
+            min=1.0,
+            max=20_000.0,
+            help="Pixels of height of a usual facing in these pictures; small ones are then looked at in tiles.",
+        ),
+    ] = None,
     threads: ThreadsOption = 2,
     as_json: JsonOption = False,  # noqa: FBT002
     draw: DrawOption = None,
@@ -69,7 +78,16 @@ def detect_command(
     """Find products, gaps and price tags in photographs."""
     from edge.detect_pictures import detect_pictures
 
-    _finish(detect_pictures(paths, model, confidence=conf, threads_count=threads, as_json=as_json, draw_folder=draw))
+    faults_count = detect_pictures(
+        paths,
+        model,
+        confidence=conf,
+        facing_height_px=facing_height,
+        threads_count=threads,
+        as_json=as_json,
+        draw_folder=draw,
+    )
+    _finish(faults_count)
 
 
 def count_command(

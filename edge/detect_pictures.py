@@ -32,6 +32,7 @@ from edge.picture_file import picture_paths, read_picture
 from edge.place import Place
 from edge.sight import darkness, shows_shelf
 from edge.smoothing import Outlook
+from edge.tiling import plan_tiles
 from edge.watcher import zone_outline
 
 Row = dict[str, Any]
@@ -46,18 +47,27 @@ def detect_pictures(
     onnx_file: Path | None,
     *,
     confidence: float | None,
+    facing_height_px: float | None = None,
     threads_count: int,
     as_json: bool,
     draw_folder: Path | None,
 ) -> int:
-    """Detect in every picture and print. Returns how many could not be used."""
+    """Detect in every picture and print. Returns how many could not be used.
+
+    Without a calibration nothing knows how large a facing is but who took the picture: `facing_height_px` chooses the
+    scale, and tiles where that takes some. Without it the whole picture is shown at the card's default size.
+    """
     detector = _detector(onnx_file, threads_count)
     if detector is None:
         return 1
     thresholds = None if confidence is None else dict.fromkeys(detector.card.labels, confidence)
 
     def work(path: Path, image_bgr: BgrImage) -> tuple[Row, Detections, list[Outline]]:
-        found = detector.detect(image_bgr, thresholds=thresholds)
+        plan = None
+        if facing_height_px is not None:
+            frame_wh_px = (image_bgr.shape[1], image_bgr.shape[0])
+            plan = plan_tiles(detector.card, frame_wh_px, facing_height_px=facing_height_px)
+        found = detector.detect(image_bgr, plan=plan, thresholds=thresholds)
         return _detect_row(path, image_bgr, detector, found), found, []
 
     def table(rows: list[Row]) -> Table:

@@ -37,6 +37,11 @@ class Detections:
         """Those that `chosen` bool (n,) marks."""
         return Detections(self.xyxy_px[chosen], self.confidence[chosen], self.class_id[chosen], self.labels)
 
+    def moved(self, x_px: int, y_px: int) -> "Detections":
+        """As seen in a frame in which the top left corner of their picture lies at (x_px, y_px)."""
+        shift_px = np.array([x_px, y_px, x_px, y_px], dtype=np.float32)
+        return Detections(self.xyxy_px + shift_px, self.confidence, self.class_id, self.labels)
+
     def at_least(self, thresholds: dict[DetectorLabel, float]) -> "Detections":
         """Those whose confidence reaches the threshold of their label."""
         return self.where(self.confidence >= thresholds_array(self.labels, thresholds)[self.class_id])

@@ -8,12 +8,13 @@ import numpy as np
 
 from contract.model_card import DetectorHead, DetectorLabel, ModelCard
 from edge.decode import decode, suppress, without_nested
-from edge.detections import Detections, thresholds_array
+from edge.detections import Detections, FloatArray, thresholds_array
 from edge.errors import ModelError
 from edge.frames import BgrImage
-from edge.input_shape import choose_input_wh_px
 from edge.letterbox import BlobWriter, Letterbox
 from edge.model_file import check_output_shape, load_model
+from edge.tile_merge import merge_tiles
+from edge.tiling import TilingPlan, whole_frame
 
 MAX_KEPT_BLOBS_COUNT = 8
 _FIRST_STRIDES_COUNT = 2
@@ -45,20 +46,33 @@ class Detector:
         image_bgr: BgrImage,
         *,
         facing_height_px: float | None = None,
+        plan: TilingPlan | None = None,
         thresholds: dict[DetectorLabel, float] | None = None,
     ) -> Detections:
         """Find boxes in an image uint8 (height, width, 3).
 
-        `facing_height_px` is the usual height of a facing in this image, where a calibration knows it.
-        `thresholds` replaces the card's confidence thresholds.
+        `facing_height_px` is the usual height of a facing in this image, where a calibration knows it; it chooses at
+        which size the whole image is shown. A `plan` for frames of this size says instead what is shown, and how large.
+        `thresholds` replaces the card's confidence thresholds. Raises ValueError for a plan for another frame size.
         """
         frame_wh_px = (int(image_bgr.shape[1]), int(image_bgr.shape[0]))
-        input_wh_px = choose_input_wh_px(self.card, frame_wh_px, facing_height_px)
-        letterbox = Letterbox.fit(frame_wh_px, input_wh_px)
+        if plan is None:
+            plan = whole_frame(self.card, frame_wh_px, facing_height_px)
+        elif plan.frame_wh_px != frame_wh_px:
+            raise ValueError(f"a plan for frames of {plan.frame_wh_px} px does not fit one of {frame_wh_px} px")
         wanted = thresholds_array(self.card.labels, thresholds or dict(self.card.confidence_thresholds))
+        found = []
+        for left, top, right, bottom in plan.windows_px:
+            in_window = self._look(image_bgr[top:bottom, left:right], plan.input_wh_px, wanted)
+            found.append(in_window.moved(left, top))
+        return merge_tiles(found, plan)
+
+    def _look(self, image_bgr: BgrImage, input_wh_px: tuple[int, int], thresholds: FloatArray) -> Detections:
+        """Run the network once."""
+        letterbox = Letterbox.fit((int(image_bgr.shape[1]), int(image_bgr.shape[0])), input_wh_px)
         with self._turn:
             output = self._run(self._blob(input_wh_px).write(image_bgr, letterbox))
-        boxes = decode(output, self.card.labels, self.card.head, wanted)
+        boxes = decode(output, self.card.labels, self.card.head, thresholds)
         if self.card.head is DetectorHead.RAW:
             boxes = suppress(boxes, iou=self.card.nms_iou, max_boxes_count=self.card.max_boxes_count)
         xyxy_px, confidence, class_id = without_nested(boxes)

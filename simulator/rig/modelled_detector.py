@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict
 from contract.model_card import DetectorLabel, ModelCard
 from edge.detections import Detections
 from edge.frames import BgrImage
+from edge.tiling import TilingPlan
 
 TABLE_FILE = Path(__file__).with_name("modelled_detector.json")
 LEAST_VISIBLE_FRACTION = 0.25
@@ -191,10 +192,11 @@ class ModelledDetector:
         image_bgr: BgrImage,
         *,
         facing_height_px: float | None = None,
+        plan: TilingPlan | None = None,
         thresholds: dict[DetectorLabel, float] | None = None,
     ) -> Detections:
         """Boxes as the real one would give them. The image only says how large the frame is."""
-        del facing_height_px
+        del facing_height_px, plan
         self.runs_count += 1
         wanted = thresholds or dict(self.card.confidence_thresholds)
         rng = np.random.default_rng((self._seed, _number(self._camera_id), self._turn))
