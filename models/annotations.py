@@ -3,7 +3,8 @@
 
 Beside plain COCO an image carries `source`, `group` (photographs of one fixture), `licence`, `may_train` and
 `complete_for`, a list of category names. A category outside that list is unlabelled there, not absent. A box with
-`iscrowd` 1 is a region to ignore for its category.
+`iscrowd` 1 is a region to ignore for its category. An image may also carry `duplicate_set`, `split` and
+`pseudo_labelled_by`; see `Photograph`.
 """
 
 import json
@@ -33,6 +34,9 @@ LABEL_BY_CATEGORY = {
 }
 """Category names that other tools use, and ours."""
 
+TRAINING_PART, EVALUATION_PART = "train", "evaluation"
+"""Parts of a split."""
+
 Boxes = NDArray[np.float64]
 """(n, 4) corners x1, y1, x2, y2 in pixels of the photograph."""
 
@@ -50,6 +54,12 @@ class Photograph:
     complete_for: frozenset[DetectorLabel]
     boxes_px: dict[DetectorLabel, Boxes]
     ignored_px: dict[DetectorLabel, Boxes]
+    duplicate_set: str | None = None
+    """File name of the first picture that shows the same, where several do."""
+    split: str | None = None
+    """Part of a split that the file is, as `facings model split` wrote it."""
+    pseudo_labelled_by: dict[str, str] | None = None
+    """The model that drew the boxes, where no person did: model_id, onnx_sha256, data_manifest_sha256, licence."""
 
 
 class _Category(BaseModel):
@@ -67,6 +77,9 @@ class _Image(BaseModel):
     licence: str = "not stated"
     may_train: bool = False
     complete_for: list[str] | None = None
+    duplicate_set: str | None = None
+    split: str | None = None
+    pseudo_labelled_by: dict[str, str] | None = None
 
 
 class _Annotation(BaseModel):
@@ -120,9 +133,23 @@ def read_annotations(path: Path) -> list[Photograph]:
             ),
             boxes_px={label: as_boxes(kept[image.id, label, False]) for label in DetectorLabel},
             ignored_px={label: as_boxes(kept[image.id, label, True]) for label in DetectorLabel},
+            duplicate_set=image.duplicate_set,
+            split=image.split,
+            pseudo_labelled_by=image.pseudo_labelled_by,
         )
         for image in coco.images
     ]
+
+
+def drawn_by_people(photographs: list[Photograph], path: Path) -> list[Photograph]:
+    """Those that can judge a model: one that is scored by a model's own boxes is flattered.
+
+    Raises AnnotationsError when none is left.
+    """
+    kept = [photograph for photograph in photographs if photograph.pseudo_labelled_by is None]
+    if photographs and not kept:
+        raise AnnotationsError(f"{path}: a model drew all its boxes; they can train and judge nothing")
+    return kept
 
 
 def as_boxes(corners: object) -> Boxes:

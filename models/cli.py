@@ -12,13 +12,15 @@ from rich.console import Console
 from rich.table import Table
 
 from contract.model_card import DetectorHead
-from models.errors import WorkshopError
+from models.data_commands import add_data_commands
 from models.evaluate import SourceScored
+from models.plain_errors import plain_errors as _plain_errors
 
 TABLE_WIDTH = 120
 """A narrower terminal wraps the table instead of cutting its figures short."""
 
 app = typer.Typer(no_args_is_help=True, help="Train, export and evaluate detectors.")
+add_data_commands(app)
 
 RecipeOption = Annotated[Path, typer.Option("--recipe", help="TOML recipe, e.g. models/recipes/shelf-nano.toml.")]
 AnnotationsOption = Annotated[
@@ -156,15 +158,3 @@ def _print_table(lines: list[SourceScored]) -> None:
             f"{score.count_error_fraction:.1%}",
         )
     Console(width=max(Console().width, TABLE_WIDTH)).print(table)
-
-
-class _plain_errors:  # noqa: N801 - reads as a statement
-    """Turns the workshop's errors into one line and exit code 2."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, WorkshopError):
-            typer.echo(f"facings model: {error}", err=True)
-            raise typer.Exit(2) from error

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 
 from contract.model_card import DetectorLabel
-from models.annotations import FoundBoxes, Photograph, read_annotations, read_detections
+from models.annotations import FoundBoxes, Photograph, drawn_by_people, read_annotations, read_detections
 from models.detecting import detect
 from models.errors import AnnotationsError
 from models.pictures import read_image_bgr
@@ -46,7 +46,7 @@ def evaluate(
     The detections come from a file of `facings detect --json` lines, or are made by the node's own detector with the
     model of `card`. Without `thresholds` each line shows the threshold of its best F1. Raises AnnotationsError.
     """
-    photographs = read_annotations(annotations)
+    photographs = drawn_by_people(read_annotations(annotations), annotations)
     found = read_detections(detections) if detections is not None else detect(photographs, card)
     if not any(photograph.path.name in found for photograph in photographs):
         raise AnnotationsError(f"{detections or card}: names none of the pictures of {annotations}")
