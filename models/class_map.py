@@ -2,7 +2,8 @@
 """What the class names of another tool mean here."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from contract.model_card import DetectorLabel
@@ -42,7 +43,7 @@ def parse_map(entries: Iterable[str]) -> dict[str, Meaning]:
 
 
 def meanings_of(
-    boxes_count: Counter[str], declared: Set[str], told: Mapping[str, Meaning], file_name: str
+    boxes_count: Counter[str], declared: AbstractSet[str], told: Mapping[str, Meaning], file_name: str
 ) -> dict[str, Meaning]:
     """The meaning of every class name of a file; what was told goes before names that are known anyway.
 

@@ -91,7 +91,8 @@ def import_command(
     from models.class_map import parse_map  # noqa: PLC0415 - help must not wait for OpenCV
     from models.dataset_folder import Provenance  # noqa: PLC0415
     from models.grouping import GroupRule  # noqa: PLC0415
-    from models.importing import ImportPlan, import_photographs  # noqa: PLC0415
+    from models.import_plan import ImportPlan  # noqa: PLC0415
+    from models.importing import import_photographs  # noqa: PLC0415
 
     with plain_errors():
         summary = import_photographs(

@@ -84,8 +84,8 @@ def _class_names(data_file: Path, table: dict[str, Any]) -> dict[int, str]:
     names = table.get("names")
     if isinstance(names, list):
         return {index: str(name) for index, name in enumerate(names)}
-    if isinstance(names, dict) and all(isinstance(index, int) for index in names):
-        return {index: str(name) for index, name in names.items()}
+    if isinstance(names, dict) and all(str(index).isdecimal() for index in names):
+        return {int(index): str(name) for index, name in names.items()}
     raise AnnotationsError(f"{data_file}: names: expected a list of class names, or a table from index to name")
 
 

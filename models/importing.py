@@ -3,21 +3,15 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
-
-import cv2
-import numpy as np
+from pathlib import Path
+from typing import Any
 
 from contract.model_card import DetectorLabel
-from edge.errors import PictureError
-from edge.picture_file import PICTURE_SUFFIXES, read_picture
 from models.class_map import Meaning, meanings_of, parse_labels
 from models.dataset_folder import (
     NewPhotograph,
-    Provenance,
     as_coco,
     boxes_count,
     check_new_folder,
@@ -30,34 +24,11 @@ from models.foreign import ForeignFormat, ForeignPicture, Notes
 from models.foreign_coco import read_coco
 from models.foreign_label_studio import COMPLETE_CONTROL, read_label_studio
 from models.foreign_yolo import data_file_in, read_yolo
-from models.grouping import GroupRule
-from models.likeness import Likeness, likeness_of
+from models.import_plan import CHOICES, ImportPlan
+from models.labelled_files import SeenPicture, find_files, look
+from models.likeness import Likeness
 from models.manifest import file_sha256
 from models.placing import place_boxes
-from models.turning import UPRIGHT_ALREADY, BoxFrame, frame_of_boxes, orientation_of
-
-CHOICES = "choices"
-ASPECT_SLACK = 0.01
-
-
-@dataclass(frozen=True)
-class ImportPlan:
-    """Everything that an integrator says about an import."""
-
-    source: Path
-    output: Path
-    provenance: Provenance
-    group_by: GroupRule
-    complete_for: str
-    """Labels, comma-separated, or `choices` where annotators said it for each picture in Label Studio."""
-    images: Path | None = None
-    file_format: ForeignFormat | None = None
-    class_map: Mapping[str, Meaning] | None = None
-    boxes_in: BoxFrame | None = None
-    keep_empty: bool | None = None
-    rescale: bool = False
-    skip_faulty: bool = False
-    link: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,17 +51,7 @@ class ImportSummary:
         return asdict(self)
 
 
-class _Seen(NamedTuple):
-    picture: ForeignPicture
-    path: Path
-    relative: PurePosixPath
-    wh_px: tuple[int, int]
-    orientation: int
-    """Of the picture on which the boxes were drawn: 1 where that was the upright one."""
-    likeness: Likeness
-
-
-def import_photographs(plan: ImportPlan, say: Callable[[str], None] = lambda _: None) -> ImportSummary:
+def import_photographs(plan: ImportPlan) -> ImportSummary:
     """Write the data set, or raise AnnotationsError (ImportFaults with all faults) and write nothing."""
     plan.provenance.check()
     check_new_folder(plan.output)
@@ -104,9 +65,9 @@ def import_photographs(plan: ImportPlan, say: Callable[[str], None] = lambda _: 
     pictures = _labelled(_read(plan, file_format, notes), plan, notes)
     names = Counter(name for picture in pictures for box in picture.boxes for name in box.names)
     meanings = meanings_of(names, notes.class_names, plan.class_map or {}, plan.source.name)
-    found = _found(pictures, plan, notes)
+    found = find_files(pictures, plan, notes)
     notes.raise_if_any(str(plan.source), skip_faulty=plan.skip_faulty)  # before the pictures take their time
-    seen = [one for one in (_look(picture, plan, notes, say) for picture in found) if one]
+    seen = [one for one in (look(picture, path, plan, notes) for picture, path in found) if one]
     photographs = _photographs(seen, meanings, stated, plan, notes)
     notes.raise_if_any(str(plan.source), skip_faulty=plan.skip_faulty)
     if not photographs:
@@ -183,84 +144,8 @@ def _labelled(pictures: list[ForeignPicture], plan: ImportPlan, notes: Notes) ->
     return pictures
 
 
-def _found(pictures: list[ForeignPicture], plan: ImportPlan, notes: Notes) -> list[tuple[ForeignPicture, Path]]:
-    """Every picture with its file, by its path below the folder, else by its bare name where only one file has it."""
-    by_name: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(plan.images.rglob("*")) if plan.images is not None else ():
-        if path.suffix.lower() in PICTURE_SUFFIXES:
-            by_name[path.name].append(path)
-    found: dict[Path, ForeignPicture] = {}
-    for picture in pictures:
-        path = picture.path or _file_of(picture, plan.images or Path(), by_name, notes)
-        if path is not None and path in found:
-            notes.fatal.append(f"{picture.place}: {picture.name}: is labelled at {found[path].place} already")
-        elif path is not None:
-            found[path] = picture
-    return [(picture, path) for path, picture in found.items()]
-
-
-def _file_of(picture: ForeignPicture, folder: Path, by_name: Mapping[str, list[Path]], notes: Notes) -> Path | None:
-    relative = PurePosixPath(picture.name.replace("\\", "/"))
-    if ".." not in relative.parts and not relative.is_absolute() and (folder / relative).is_file():
-        return folder / relative
-    candidates = by_name.get(relative.name, [])
-    if len(candidates) == 1:
-        return candidates[0]
-    fault = f"{len(candidates)} files of that name" if candidates else "no such picture"
-    if picture.name:
-        notes.passable.append(f"{picture.place}: {picture.name}: {fault} in {folder}")
-    return None
-
-
-def _look(
-    found: tuple[ForeignPicture, Path], plan: ImportPlan, notes: Notes, say: Callable[[str], None]
-) -> _Seen | None:
-    picture, path = found
-    try:
-        upright = read_picture(path)
-    except PictureError as error:
-        notes.passable.append(str(error))
-        return None
-    say(path.name)
-    stored = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    plain = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    orientation = orientation_of(np.asarray(stored, dtype=np.uint8), np.asarray(plain, dtype=np.uint8))
-    wh_px = (int(upright.shape[1]), int(upright.shape[0]))
-    frame = frame_of_boxes(picture.claimed_wh_px, wh_px, orientation, plan.boxes_in)
-    if frame is None:
-        notes.fatal.append(
-            f"{path}: is stored with EXIF orientation {orientation}, and nothing tells on which picture its boxes were "
-            "drawn: --boxes-in upright (as a browser or Ultralytics shows it) or --boxes-in stored?"
-        )
-        return None
-    drawn_on = orientation if frame is BoxFrame.STORED else UPRIGHT_ALREADY
-    if orientation != UPRIGHT_ALREADY and frame is BoxFrame.STORED:
-        notes.changed["pictures whose boxes were turned upright"] += 1
-    shown_wh_px = wh_px[::-1] if drawn_on >= 5 else wh_px  # noqa: PLR2004 - orientations 5 to 8 lie on their side
-    if not _fits(picture, shown_wh_px, plan, notes):
-        return None
-    base = plan.images or (plan.source if plan.source.is_dir() else plan.source.parent)
-    relative = path.relative_to(base) if path.is_relative_to(base) else Path(picture.name)
-    return _Seen(picture, path, PurePosixPath(relative), wh_px, drawn_on, likeness_of(upright))
-
-
-def _fits(picture: ForeignPicture, shown_wh_px: tuple[int, int], plan: ImportPlan, notes: Notes) -> bool:
-    claimed_wh_px = picture.claimed_wh_px
-    if claimed_wh_px is None or claimed_wh_px == shown_wh_px:
-        return True
-    stretch = claimed_wh_px[0] * shown_wh_px[1] / (claimed_wh_px[1] * shown_wh_px[0])
-    is_alike = abs(stretch - 1) <= ASPECT_SLACK
-    if is_alike and plan.rescale:
-        notes.changed["pictures of another size, boxes rescaled"] += 1
-        return True
-    advice = "; --rescale takes the boxes over in proportion" if is_alike else "; is this the right picture?"
-    claim, shown = (f"{wh[0]} x {wh[1]}" for wh in (claimed_wh_px, shown_wh_px))
-    notes.passable.append(f"{picture.place}: {picture.name}: labelled at {claim} pixels, the file has {shown}{advice}")
-    return False
-
-
 def _photographs(
-    seen: list[_Seen],
+    seen: list[SeenPicture],
     meanings: Mapping[str, Meaning],
     stated: frozenset[DetectorLabel] | None,
     plan: ImportPlan,

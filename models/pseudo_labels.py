@@ -6,7 +6,6 @@ Such photographs can train and never judge, and manifest and card name the model
 Noisy Student improves ImageNet classification", for the idea).
 """
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -65,10 +64,10 @@ class PseudoLabelSummary:
         return asdict(self)
 
 
-def pseudo_label(plan: PseudoLabelPlan, say: Callable[[str], None] = lambda _: None) -> PseudoLabelSummary:
+def pseudo_label(plan: PseudoLabelPlan) -> PseudoLabelSummary:
     """Label every picture below a folder with a model, into a new data set.
 
-    Raises LicenceError when the pictures may not train, since nothing else is what they would be for, and WorkshopError.
+    Raises LicenceError when the pictures may not train, since they would be for nothing else, and WorkshopError.
     """
     plan.provenance.check()
     if not plan.provenance.may_train:
@@ -83,7 +82,7 @@ def pseudo_label(plan: PseudoLabelPlan, say: Callable[[str], None] = lambda _: N
         raise WorkshopError(f"--labels {foreign[0]}: {plan.card.name} knows {', '.join(card.labels)}")
     if not plan.pictures.is_dir():
         raise AnnotationsError(f"{plan.pictures}: expected a folder of pictures")
-    photographs = _labelled(plan, labels, say)
+    photographs = _labelled(plan, labels)
     labelled_by = {
         "model_id": card.model_id,
         "onnx_sha256": card.onnx_sha256,
@@ -102,9 +101,7 @@ def pseudo_label(plan: PseudoLabelPlan, say: Callable[[str], None] = lambda _: N
     )
 
 
-def _labelled(
-    plan: PseudoLabelPlan, labels: frozenset[DetectorLabel], say: Callable[[str], None]
-) -> list[NewPhotograph]:
+def _labelled(plan: PseudoLabelPlan, labels: frozenset[DetectorLabel]) -> list[NewPhotograph]:
     bare: list[Photograph] = []
     likenesses, faults = [], []
     folders = sorted({plan.pictures, *(one for one in plan.pictures.rglob("*") if one.is_dir())})
@@ -120,7 +117,6 @@ def _labelled(
             continue
         bare.append(_bare(path, (int(image_bgr.shape[1]), int(image_bgr.shape[0])), group))
         likenesses.append(likeness_of(image_bgr))
-        say(path.name)
     if faults:
         raise ImportFaults(f"{plan.pictures}: {len(faults)} faults", faults)
     if not bare:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Splits annotated photographs into files that train and files that examine, by group, near duplicates kept together."""
+"""Splits annotated photographs into files that train and files that examine, by group, with duplicates together."""
 
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ class Split:
     duplicate_sets: Mapping[str, tuple[str, ...]]
 
 
-def read_members(paths: Sequence[Path], say: Callable[[str], None] = lambda _: None) -> list[Member]:
+def read_members(paths: Sequence[Path]) -> list[Member]:
     """Photographs of one or several files, with groups joined wherever pictures of them show the same.
 
     Raises AnnotationsError, also when two photographs share a file name, by which scores are told apart.
@@ -72,10 +72,7 @@ def read_members(paths: Sequence[Path], say: Callable[[str], None] = lambda _: N
         raise AnnotationsError(
             f"{repeated[0]}: {names[repeated[0]]} photographs have this name ({len(repeated)} such names in all)"
         )
-    likenesses = []
-    for photograph, _, _ in loaded:
-        likenesses.append(likeness_of(read_image_bgr(photograph.path)))
-        say(photograph.path.name)
+    likenesses = [likeness_of(read_image_bgr(photograph.path)) for photograph, _, _ in loaded]
     pairs: list[tuple[int, int]] = []
     by_set: dict[str, int] = {}
     for index, (photograph, _, _) in enumerate(loaded):

@@ -57,8 +57,8 @@ def _deal(groups: Sequence[Group], shares: tuple[float, ...], seed: int) -> dict
     free = sorted((group for group in groups if group.may_train), key=lambda group: group.name)
     if len(free) < len(shares):
         raise WorkshopError(
-            f"{len(free)} groups of photographs that may train cannot make {len(shares)} parts; a group goes one way as "
-            "a whole, so name finer groups (--group-by at the import) or ask for fewer parts"
+            f"{len(free)} groups of photographs that may train cannot make {len(shares)} parts; a group goes one "
+            "way as a whole, so name finer groups (--group-by at the import) or ask for fewer parts"
         )
     rng = np.random.default_rng(seed)
     free = [free[index] for index in rng.permutation(len(free))]

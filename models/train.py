@@ -114,6 +114,11 @@ def _photographs(recipe: Recipe, annotations: Path | None) -> list[Photograph]:
     if annotations is None:
         wanting = next(stage.name for stage in recipe.stages if stage.photographs_repeat_count)
         raise WorkshopError(f"stage {wanting} shows photographs: name their COCO file with --annotations")
+    return photographs_for(annotations)
+
+
+def photographs_for(annotations: Path) -> list[Photograph]:
+    """The photographs of a file that may train. Raises WorkshopError when the file is there to examine."""
     photographs = read_annotations(annotations)
     if any(photograph.split == EVALUATION_PART for photograph in photographs):
         raise WorkshopError(f"{annotations}: is the evaluation part of a split; what it trains it cannot judge")
