@@ -44,7 +44,7 @@ def _jpeg(picture: Image) -> Image:
 
 
 def _moved(picture: Image) -> Image:
-    return np.asarray(cv2.warpAffine(picture, np.float32([[1, 0, 9], [0, 1, 6]]), (480, 360)), dtype=np.uint8)
+    return np.asarray(cv2.warpAffine(picture, np.array([[1.0, 0, 9], [0, 1, 6]]), (480, 360)), dtype=np.uint8)
 
 
 CHANGES: dict[str, Callable[[Image], Image]] = {
