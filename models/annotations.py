@@ -3,7 +3,9 @@
 
 Beside plain COCO an image carries `source`, `group` (photographs of one fixture), `licence`, `may_train` and
 `complete_for`, a list of category names. A category outside that list is unlabelled there, not absent. A box with
-`iscrowd` 1 is a region to ignore for its category. `rows` may tell the facings on each shelf row, top down.
+`iscrowd` 1 is a region to ignore for its category. `rows` may tell the facings on each shelf row, top down. An image
+may also carry `duplicate_set`, `split` and
+`pseudo_labelled_by`; see `Photograph`.
 """
 
 import json
@@ -36,6 +38,9 @@ LABEL_BY_CATEGORY = {
 ANNOTATIONS_NAME = "annotations.json"
 """What the COCO file of a data set is called where only its folder is named."""
 
+TRAINING_PART, EVALUATION_PART = "train", "evaluation"
+"""Parts of a split."""
+
 Boxes = NDArray[np.float64]
 """(n, 4) corners x1, y1, x2, y2 in pixels of the photograph."""
 
@@ -55,6 +60,12 @@ class Photograph:
     ignored_px: dict[DetectorLabel, Boxes]
     facings_per_row: tuple[int, ...] | None = None
     """Products on each shelf row, top down, where the annotator stated them."""
+    duplicate_set: str | None = None
+    """File name of the first picture that shows the same, where several do."""
+    split: str | None = None
+    """Part of a split that the file is, as `facings model split` wrote it."""
+    pseudo_labelled_by: dict[str, str] | None = None
+    """The model that drew the boxes, where no person did: model_id, onnx_sha256, data_manifest_sha256, licence."""
 
 
 class _Category(BaseModel):
@@ -73,6 +84,9 @@ class _Image(BaseModel):
     may_train: bool = False
     complete_for: list[str] | None = None
     rows: list[Annotated[int, Field(ge=0)]] | None = None
+    duplicate_set: str | None = None
+    split: str | None = None
+    pseudo_labelled_by: dict[str, str] | None = None
 
 
 class _Annotation(BaseModel):
@@ -139,9 +153,23 @@ def read_annotations(path: Path) -> list[Photograph]:
             boxes_px={label: as_boxes(kept[image.id, label, False]) for label in DetectorLabel},
             ignored_px={label: as_boxes(kept[image.id, label, True]) for label in DetectorLabel},
             facings_per_row=None if image.rows is None else tuple(image.rows),
+            duplicate_set=image.duplicate_set,
+            split=image.split,
+            pseudo_labelled_by=image.pseudo_labelled_by,
         )
         for image in coco.images
     ]
+
+
+def drawn_by_people(photographs: list[Photograph], path: Path) -> list[Photograph]:
+    """Those that can judge a model: one that is scored by a model's own boxes is flattered.
+
+    Raises AnnotationsError when none is left.
+    """
+    kept = [photograph for photograph in photographs if photograph.pseudo_labelled_by is None]
+    if photographs and not kept:
+        raise AnnotationsError(f"{path}: a model drew all its boxes; they can train and judge nothing")
+    return kept
 
 
 def as_boxes(corners: object) -> Boxes:

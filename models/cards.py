@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from contract.model_card import DetectorHead, DetectorLabel, ModelCard, SourceScore, Speed
-from models.annotations import FoundBoxes, Photograph, read_annotations
+from models.annotations import FoundBoxes, Photograph, drawn_by_people, read_annotations
 from models.detecting import detect
 from models.errors import WorkshopError
 from models.evaluate import ALL_SOURCES, SourceScored, score_sources
@@ -143,7 +143,7 @@ def fill_card(
     `holds_px` and `weaknesses` are those of `set_on_card`. Raises WorkshopError.
     """
     card = read_card(path)
-    photographs = read_annotations(annotations)
+    photographs = drawn_by_people(read_annotations(annotations), annotations)
     found = detect(photographs, path)
     seen = frozenset(source.name for source in card.sources) - {RENDERS_SOURCE}
     renders = as_photographs(renders_folder, "val", card.labels, RENDERS_LICENCE)

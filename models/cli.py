@@ -9,11 +9,13 @@ import typer
 
 from contract.model_card import DetectorHead
 from models import card_command, evaluate_command
+from models.data_commands import add_data_commands
 from models.plain_errors import PlainErrors
 
 app = typer.Typer(no_args_is_help=True, help="Train, export and evaluate detectors.")
 card_command.register(app)
 evaluate_command.register(app)
+add_data_commands(app)
 
 RecipeOption = Annotated[Path, typer.Option("--recipe", help="TOML recipe, e.g. models/recipes/shelf-nano.toml.")]
 AnnotationsOption = Annotated[

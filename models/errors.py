@@ -4,10 +4,15 @@
 WorkshopError
 ├── RecipeError        a recipe file is missing, unreadable or says something impossible
 ├── AnnotationsError   an annotation or detections file breaks its format
+│   └── ImportFaults   somebody's labelled photographs cannot be taken over as they are; every fault is listed
 ├── LicenceError       a photograph may not train weights that ship
 ├── TrainExtraMissing  torch or ultralytics is not installed
 └── ExportError        a network could not be exported, or the export disagrees with its card
 """
+
+from collections.abc import Sequence
+
+SHOWN_FAULTS_COUNT = 12
 
 
 class WorkshopError(Exception):
@@ -20,6 +25,17 @@ class RecipeError(WorkshopError):
 
 class AnnotationsError(WorkshopError):
     """A file of annotations or detections cannot be used as it stands."""
+
+
+class ImportFaults(AnnotationsError):  # noqa: N818 - reads as the list that it is
+    """Photographs cannot be taken over; `faults` lists all of them, the message the first ones."""
+
+    def __init__(self, heading: str, faults: Sequence[str], advice: str = "") -> None:
+        self.faults = tuple(faults)
+        shown = [f"\n  {fault}" for fault in faults[:SHOWN_FAULTS_COUNT]]
+        if len(faults) > SHOWN_FAULTS_COUNT:
+            shown.append(f"\n  and {len(faults) - SHOWN_FAULTS_COUNT} more")
+        super().__init__(heading + "".join(shown) + (f"\n{advice}" if advice else ""))
 
 
 class LicenceError(WorkshopError):

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 from contract.model_card import DetectorLabel, FalseDefects, ModelCard
-from models.annotations import FoundBoxes, Photograph, annotations_file, read_annotations, read_detections
+from models.annotations import (
+    FoundBoxes,
+    Photograph,
+    annotations_file,
+    drawn_by_people,
+    read_annotations,
+    read_detections,
+)
 from models.cards import read_card
 from models.detecting import detect
 from models.errors import AnnotationsError, WorkshopError
@@ -94,7 +101,8 @@ def read_dataset(dataset: Path, card: ModelCard) -> list[Photograph]:
     if (dataset / LABELS_FOLDER).is_dir():
         photographs = as_photographs(dataset, LABELS_FOLDER.name, card.labels, RENDERS_LICENCE)
     else:
-        photographs = read_annotations(annotations_file(dataset))
+        file = annotations_file(dataset)
+        photographs = drawn_by_people(read_annotations(file), file)
     if not photographs:
         raise AnnotationsError(f"{dataset}: holds no annotated picture")
     return photographs

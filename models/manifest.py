@@ -40,6 +40,9 @@ def write_manifest(
                 "source": photograph.source,
                 "group": photograph.group,
                 "licence": photograph.licence,
+                "duplicate_set": photograph.duplicate_set,
+                "split": photograph.split,
+                "pseudo_labelled_by": photograph.pseudo_labelled_by,
                 "complete_for": sorted(photograph.complete_for),
                 "boxes_count": {
                     label.value: len(photograph.boxes_px[label]) for label in sorted(photograph.complete_for)
@@ -79,9 +82,17 @@ def data_sources(manifest_path: Path) -> tuple[DataSource, ...]:
     for name in sorted({entry["source"] for entry in photographs}):
         members = [entry for entry in photographs if entry["source"] == name]
         licences = "; ".join(sorted({entry["licence"] for entry in members}))
-        credit = f"Photographs: {licences}. Cut and rescaled, product boxes drawn for Facings."
+        credit = f"Photographs: {licences}. Cut and rescaled, {_who_drew(members)}."
         sources.append(DataSource(name=name, images_count=len(members), licence=licences, credit=credit))
     return tuple(sources)
+
+
+def _who_drew(entries: list[Any]) -> str:
+    models = sorted({labels["model_id"] for entry in entries if (labels := entry.get("pseudo_labelled_by"))})
+    by_models = f"boxes found by {', '.join(models)}"
+    if not models:
+        return "product boxes drawn for Facings"
+    return by_models if all(entry.get("pseudo_labelled_by") for entry in entries) else f"some {by_models}"
 
 
 def _with_starts(manifest: Any) -> list[Any]:

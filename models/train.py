@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.model_card import DetectorLabel
-from models.annotations import Photograph, read_annotations
+from models.annotations import EVALUATION_PART, Photograph, read_annotations
 from models.dataset import VALIDATION_SPLIT, write_photographs, write_renders
 from models.errors import TrainExtraMissing, WorkshopError
 from models.held_out import StageScored, score_stage
@@ -123,7 +123,15 @@ def _photographs(recipe: Recipe, annotations: Path | None) -> list[Photograph]:
     if annotations is None:
         wanting = next(stage.name for stage in recipe.stages if stage.photographs_repeat_count)
         raise WorkshopError(f"stage {wanting} shows photographs: name their COCO file with --annotations")
-    return [photograph for photograph in read_annotations(annotations) if photograph.may_train]
+    return photographs_for(annotations)
+
+
+def photographs_for(annotations: Path) -> list[Photograph]:
+    """The photographs of a file that may train. Raises WorkshopError when the file is there to examine."""
+    photographs = read_annotations(annotations)
+    if any(photograph.split == EVALUATION_PART for photograph in photographs):
+        raise WorkshopError(f"{annotations}: is the evaluation part of a split; what it trains it cannot judge")
+    return [photograph for photograph in photographs if photograph.may_train]
 
 
 def _write_data_file(
