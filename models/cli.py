@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from contract.model_card import DetectorHead
+from models import adapt_command
 from models.errors import WorkshopError
 from models.evaluate import SourceScored
 
@@ -19,6 +20,7 @@ TABLE_WIDTH = 120
 """A narrower terminal wraps the table instead of cutting its figures short."""
 
 app = typer.Typer(no_args_is_help=True, help="Train, export and evaluate detectors.")
+adapt_command.register(app)
 
 RecipeOption = Annotated[Path, typer.Option("--recipe", help="TOML recipe, e.g. models/recipes/shelf-nano.toml.")]
 AnnotationsOption = Annotated[

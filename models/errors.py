@@ -4,6 +4,8 @@
 WorkshopError
 ├── RecipeError        a recipe file is missing, unreadable or says something impossible
 ├── AnnotationsError   an annotation or detections file breaks its format
+├── GoldenError        a file of golden frames, or a picture that it names, cannot be used
+├── StoreModelError    a store's folder of models is not what it should be
 ├── LicenceError       a photograph may not train weights that ship
 ├── TrainExtraMissing  torch or ultralytics is not installed
 └── ExportError        a network could not be exported, or the export disagrees with its card
@@ -20,6 +22,14 @@ class RecipeError(WorkshopError):
 
 class AnnotationsError(WorkshopError):
     """A file of annotations or detections cannot be used as it stands."""
+
+
+class GoldenError(WorkshopError):
+    """Golden frames cannot be used as they stand; one line for every fault."""
+
+
+class StoreModelError(WorkshopError):
+    """A store's folder of models cannot be used as it stands."""
 
 
 class LicenceError(WorkshopError):
