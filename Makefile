@@ -6,11 +6,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: help demo test scenarios check format lint types arrows fast lock system-packages clean
+# Torch and ultralytics live apart from the environment of development. CI takes their tests along, and so does who asks.
+WORKSHOP := .venv-train
+TRAIN ?= $(if $(filter true,$(CI))$(wildcard $(WORKSHOP)/.installed),1)
+
+.PHONY: help demo test workshop scenarios check format lint types arrows fast lock system-packages clean
 
 help:
 	@echo "make demo    run a small store on this machine: cameras, nodes, hub, shoppers, a page to fool it"
 	@echo "make test    everything CI runs: format, lint, types, arrows, all tests"
+	@echo "make workshop  the workshop's own tests alone: training, export, quantisation; make test TRAIN=1 takes them along"
 	@echo "make scenarios  the long scenarios of the virtual store, which test leaves out"
 	@echo "make check   the quick part of it: format, lint, types, arrows, fast tests"
 	@echo "make lock    resolve the dependencies anew into deploy/lock/"
@@ -18,8 +23,16 @@ help:
 demo: $(VENV)/.installed-demo
 	@$(BIN)/facings demo
 
-test: system-packages $(VENV)/.installed-dev lint types arrows
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not library" --durations=15
+test: system-packages $(VENV)/.installed-dev lint types arrows $(if $(filter 1,$(TRAIN)),workshop)
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not library and not train" --durations=15
+ifneq ($(TRAIN),1)
+	@echo "The workshop's tests (training, export, parity, quantisation) were left out: they need torch, some 1.2 GB."
+	@echo "To include them: make test TRAIN=1"
+endif
+
+# The tests that train: a minute or two of computing, after a minute or two of installing.
+workshop: $(WORKSHOP)/.installed
+	$(WORKSHOP)/bin/python -m pytest -m "train and not library" --durations=15
 
 # The long scenarios of the library, some twenty minutes of computing.
 scenarios: $(VENV)/.installed-dev
@@ -62,6 +75,11 @@ $(VENV)/.installed-%: deploy/lock/%.txt deploy/lock/build.txt pyproject.toml $(V
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(WORKSHOP)/.installed: deploy/lock/train.txt deploy/lock/train-gpu.txt deploy/lock/dev.txt tests/install-workshop \
+  $(wildcard tests/torchvision_stand_in/*.toml tests/torchvision_stand_in/torchvision/*.py) | $(VENV)/.installed-dev
+	@echo "Installing torch and ultralytics (a minute or two)"
+	@tests/install-workshop $(BIN)/python $(WORKSHOP)
+
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 lock: $(VENV)/bin/python
 	$(PIP) install uv
@@ -69,7 +87,8 @@ lock: $(VENV)/bin/python
 	$(COMPILE) pyproject.toml --extra server --output-file deploy/lock/hub.txt
 	$(COMPILE) pyproject.toml --extra simulator --output-file deploy/lock/demo.txt
 	$(COMPILE) pyproject.toml --extra dev --output-file deploy/lock/dev.txt
+	deploy/lock/lock-train $(COMPILE)
 	printf 'hatchling\neditables\n' | $(COMPILE) - --output-file deploy/lock/build.txt
 
 clean:
-	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(WORKSHOP) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -15,7 +15,7 @@ from contract.model_card import DetectorLabel
 from models.annotations import Photograph, as_boxes
 from models.errors import LicenceError
 from models.pictures import Picture, cut, from_photograph, random_window, read_image_bgr, typical_facing_height_px
-from models.recipe import Recipe
+from models.recipe import Recipe, Stage
 from models.samples import Sample, sample_at, write_sample
 from simulator.picture.goods_mix import GoodsMix
 from simulator.picture.random_scene import random_scene
@@ -111,22 +111,21 @@ def _write_render(index: int, *, folder: Path, recipe: Recipe, split: str, strea
     return sample
 
 
-def write_photographs(
-    folder: Path, recipe: Recipe, photographs: Iterable[Photograph], variants_count: int, *, sound: bool = False
-) -> list[Sample]:
-    """Cut `variants_count` pictures at random scales out of every photograph.
+def write_photographs(folder: Path, recipe: Recipe, photographs: Iterable[Photograph], stage: Stage) -> list[Sample]:
+    """Cut pictures at random scales out of every photograph, as many as the stage shows of its source.
 
     Raises LicenceError when one of them may not train, AnnotationsError when its file is no picture.
     """
     samples = []
+    mark = "s" if stage.photographs_are_sound else ""
     for number, photograph in enumerate(photographs):
         if not photograph.may_train:
             raise LicenceError(f"{photograph.path.name}: may_train is false ({photograph.licence}); leave it out")
         image_bgr = read_image_bgr(photograph.path)
-        whole = from_photograph(photograph, image_bgr, recipe.labels, sound=sound)
-        for variant in range(variants_count):
+        whole = from_photograph(photograph, image_bgr, recipe.labels, sound=stage.photographs_are_sound)
+        for variant in range(stage.repeat_count(photograph.source)):
             rng = np.random.default_rng((recipe.seed, PHOTOGRAPH_STREAM, number, variant))
-            sample = sample_at(folder, "photographs", f"{photograph.path.stem}-{variant:03d}{'s' if sound else ''}")
+            sample = sample_at(folder, "photographs", f"{photograph.path.stem}-{variant:03d}{mark}")
             if not sample.label_path.exists():
                 picture = vary_scale(rng, whole, recipe)
                 write_sample(sample, picture, recipe.labels, jpeg_quality=int(rng.integers(60, 96)))

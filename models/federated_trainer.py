@@ -43,8 +43,16 @@ class FederatedTrainer(DetectionTrainer):  # type: ignore[misc]  # untyped where
         return {**batch, "img": batch["img"].to(memory_format=torch.channels_last)}
 
 
+def multiplies_in_bf16() -> bool:
+    """Whether this processor multiplies in bfloat16 by itself, which halves the time of a step."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001 - torch has no public question
+
+
 def run_trainer(arguments: dict[str, Any], *, nms_free: bool, labels: tuple[DetectorLabel, ...], threads: int) -> None:
-    """Train one stage to its end with ultralytics' `arguments`."""
+    """Train one stage to its end with ultralytics' `arguments`.
+
+    On a processor that can, convolutions are computed in bfloat16; ultralytics itself does so on GPUs alone.
+    """
     trainer = FederatedTrainer(overrides=arguments)
     trainer.nms_free = nms_free
     if len(trainer.data["names"]) != len(labels):
@@ -55,6 +63,14 @@ def run_trainer(arguments: dict[str, Any], *, nms_free: bool, labels: tuple[Dete
         torch.set_num_threads(threads)  # ultralytics leaves one thread on two cores
         model = unwrap_model(started.model)
         model.to(memory_format=torch.channels_last)
+        if started.device.type == "cpu" and multiplies_in_bf16():
+            predict = model.predict
+
+            def predict_in_bf16(*inputs: Any, **options: Any) -> Any:
+                with torch.autocast("cpu", torch.bfloat16):
+                    return predict(*inputs, **options)
+
+            model.predict = predict_in_bf16
         criterion = federated_criterion(model, traits)
         if hasattr(criterion, "updates"):
             criterion.updates = started.start_epoch - 1

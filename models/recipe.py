@@ -13,6 +13,7 @@ from models.errors import RecipeError
 
 PositiveInt = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+RepeatCount = Annotated[int, Field(ge=0)]
 
 
 class _Section(BaseModel):
@@ -68,12 +69,15 @@ class Stage(_Section):
     """End after about this long, with the learning rate fully lowered; the outcome then depends on the machine."""
     renders_count: PositiveInt | None = None
     """How many of the renders take part; all of them when absent."""
-    photographs_repeat_count: Annotated[int, Field(ge=0)] = 0
-    """How often each photograph that may train is shown per epoch; 0 leaves photographs out."""
+    photographs_repeat_count: RepeatCount | dict[str, RepeatCount] = 0
+    """How often each photograph that may train is shown per epoch, in all or by source; 0 leaves photographs out."""
     photographs_are_sound: bool = False
     """Take products on photographs that are complete for them to be undamaged where nobody looked for damage."""
-    photograph_sources: tuple[str, ...] | None = None
-    """Only these sources; every source that may train when absent."""
+
+    def repeat_count(self, source: str) -> int:
+        """How often each photograph of a source is shown per epoch; a source that is not named stays out."""
+        repeats = self.photographs_repeat_count
+        return repeats.get(source, 0) if isinstance(repeats, dict) else repeats
 
 
 class Recipe(_Section):

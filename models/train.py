@@ -67,11 +67,9 @@ def train(
     shown: dict[Path, Photograph] = {}
     cuts: list[Sample] = []
     for stage in recipe.stages:
-        taking_part = [photograph for photograph in photographs if _takes_part(stage, photograph)]
+        taking_part = [photograph for photograph in photographs if stage.repeat_count(photograph.source)]
         shown |= {photograph.path: photograph for photograph in taking_part}
-        stage_cuts = write_photographs(
-            pictures, recipe, taking_part, stage.photographs_repeat_count, sound=stage.photographs_are_sound
-        )
+        stage_cuts = write_photographs(pictures, recipe, taking_part, stage)
         cuts = stage_cuts if len(stage_cuts) > len(cuts) else cuts
         samples = renders[: stage.renders_count] + stage_cuts
         say(f"stage {stage.name}: {len(samples)} pictures, {len(stage_cuts)} of them cut from photographs")
@@ -117,12 +115,6 @@ def _photographs(recipe: Recipe, annotations: Path | None) -> list[Photograph]:
     return [photograph for photograph in read_annotations(annotations) if photograph.may_train]
 
 
-def _takes_part(stage: Stage, photograph: Photograph) -> bool:
-    if not stage.photographs_repeat_count:
-        return False
-    return stage.photograph_sources is None or photograph.source in stage.photograph_sources
-
-
 def _write_data_file(
     path: Path, labels: tuple[DetectorLabel, ...], samples: list[Sample], checks: list[Sample]
 ) -> Path:
@@ -162,15 +154,6 @@ def _run_stage(
     return last
 
 
-def _computes_bf16() -> bool:
-    """Whether this machine multiplies in bfloat16, which halves the time of a step; the loss stays in float32."""
-    import torch  # noqa: PLC0415 - torch loads only when training
-
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001 - torch offers no public question
-
-
 def stage_arguments(recipe: Recipe, stage: Stage) -> dict[str, Any]:
     """What a recipe means in ultralytics' own words."""
     augmentation = recipe.augmentation
@@ -195,7 +178,7 @@ def stage_arguments(recipe: Recipe, stage: Stage) -> dict[str, Any]:
         "hsv_v": augmentation.value_fraction,
         "mosaic": augmentation.mosaic_probability,
         "close_mosaic": 0,
-        "amp": "bf16" if _computes_bf16() else False,
+        "amp": False,  # models.federated_trainer does it where the processor can
         "cache": "ram",
         "workers": 1,
         "plots": False,

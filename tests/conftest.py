@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Real databases for every tier, and the list of reasons for which a test may be left out."""
 
+import importlib.util
 import os
 import pwd
 import shutil
@@ -22,6 +23,7 @@ from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from models.train import require_train_extra
 from server.api import create_app
 from server.config import HubSettings
 from server.database import migrate, open_engine
@@ -47,10 +49,11 @@ EXPECTED_SKIPS = (
 
 SKIPS_EXPECTED_IN_CI = (
     "shared data set is absent",
-    "the train extra is absent",
     "no small file system can be mounted",
 )
-"""CI installs broker, databases and browser; it may lack photographs, training libraries and the right to mount."""
+"""CI installs broker, databases, browser and torch; it may lack photographs and the right to mount."""
+
+HAS_TRAIN_EXTRA = all(importlib.util.find_spec(module) for module in ("torch", "ultralytics"))
 
 _POSTGRES_FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 
@@ -151,6 +154,24 @@ def engine(database_url: str) -> Iterator[Engine]:
 @pytest.fixture
 def now() -> datetime:
     return datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let torch and ultralytics warn about themselves; our own warnings fail the tests that need neither."""
+    for item in items:
+        if item.get_closest_marker("train"):
+            item.add_marker(pytest.mark.filterwarnings("ignore"))
+
+
+@pytest.hookimpl(tryfirst=True)  # before any fixture, which may load torch
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out what is marked `train` where that extra is absent; else load it, quiet, offline and settings apart."""
+    if not item.get_closest_marker("train"):
+        return
+    if not HAS_TRAIN_EXTRA:
+        pytest.skip("the train extra is absent: `make workshop` installs it apart and runs what needs it")
+    assert item.config.cache is not None
+    require_train_extra(item.config.cache.mkdir("ultralytics"))
 
 
 def pytest_make_parametrize_id(val: Any) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contract.model_card import DetectorHead, DetectorLabel
+from contract.model_card import DEFECT_LABELS, DetectorHead, DetectorLabel
 from edge.decode import decode, suppress, without_nested
 from edge.detector import Detector
 from edge.errors import CardMismatch, ModelError
@@ -74,11 +74,67 @@ def test_raw_output_is_decoded_and_suppressed_by_class() -> None:
     output[0, :, 1] = (52, 50, 20, 40, 0.8, 0.1)  # the same thing again
     output[0, :, 2] = (51, 50, 20, 40, 0.1, 0.7)  # another class in the same place
     output[0, :, 3] = (90, 50, 20, 40, 0.2, 0.1)  # below the threshold
-    boxes = decode(output, DetectorHead.RAW, np.array([0.3, 0.3], np.float32))
+    boxes = decode(output, (PRODUCT, GAP), DetectorHead.RAW, np.array([0.3, 0.3], np.float32))
     xyxy, confidence, class_id = suppress(boxes, iou=0.5, max_boxes_count=1500)
     assert xyxy.tolist() == [[40, 30, 60, 70], [41, 30, 61, 70]]
     assert confidence.tolist() == pytest.approx([0.9, 0.7])
     assert class_id.tolist() == [0, 1]
+
+
+DAMAGED = DetectorLabel.DAMAGED
+LABELS_WITH_A_DEFECT = (PRODUCT, GAP, DAMAGED)
+
+
+def test_a_damaged_product_is_counted_and_shown_damaged() -> None:
+    output = np.zeros((1, 7, 4), np.float32)
+    output[0, :, 0] = (50, 50, 20, 40, 0.8, 0.1, 0.6)  # a damaged product
+    output[0, :, 1] = (90, 50, 20, 40, 0.8, 0.1, 0.2)  # a sound one
+    output[0, :, 2] = (130, 50, 20, 40, 0.1, 0.9, 0.7)  # a gap, though something there looks torn
+    output[0, :, 3] = (170, 50, 20, 40, 0.2, 0.1, 0.9)  # too faint to be a product, so nothing is damaged
+    boxes = decode(output, LABELS_WITH_A_DEFECT, DetectorHead.RAW, np.array([0.3, 0.3, 0.5], np.float32))
+    xyxy, confidence, class_id = suppress(boxes, iou=0.5, max_boxes_count=1500)
+    found = {(LABELS_WITH_A_DEFECT[k], *box): c for k, box, c in zip(class_id, xyxy.tolist(), confidence, strict=True)}
+    assert found == pytest.approx(
+        {
+            (PRODUCT, 40, 30, 60, 70): 0.8,
+            (DAMAGED, 40, 30, 60, 70): 0.6,
+            (PRODUCT, 80, 30, 100, 70): 0.8,
+            (GAP, 120, 30, 140, 70): 0.9,
+        }
+    )
+
+
+def test_a_defect_that_outscores_its_product_takes_no_facing_away() -> None:
+    output = np.zeros((1, 7, 1), np.float32)
+    output[0, :, 0] = (50, 50, 20, 40, 0.4, 0.0, 0.95)
+    _, confidence, class_id = decode(output, LABELS_WITH_A_DEFECT, DetectorHead.RAW, np.full(3, 0.3, np.float32))
+    assert class_id.tolist() == [2, 0]
+    assert confidence.tolist() == pytest.approx([0.95, 0.4])
+
+
+@given(
+    st.lists(st.tuples(*[st.floats(0, 1, width=32)] * 5), min_size=1, max_size=20), st.floats(0.0625, 0.9375, width=32)
+)
+def test_every_defect_lies_over_a_product_that_is_found(scores: list[tuple[float, ...]], threshold: float) -> None:
+    labels = (DAMAGED, PRODUCT, GAP, DetectorLabel.TOPPLED, TAG)  # in whatever order the card has them
+    output = np.zeros((1, 9, len(scores)), np.float32)
+    output[0, 0] = 100 * np.arange(len(scores))
+    output[0, 1:4] = [[50], [20], [40]]
+    output[0, 4:] = np.array(scores, np.float32).T
+    xyxy, _, class_id = decode(output, labels, DetectorHead.RAW, np.full(5, threshold, np.float32))
+    found = [(labels[k], tuple(box)) for k, box in zip(class_id, xyxy.tolist(), strict=True)]
+    assert len(set(found)) == len(found)
+    objects = [box for label, box in found if label not in DEFECT_LABELS]
+    assert len(set(objects)) == len(objects)  # a candidate is one object
+    products = {box for label, box in found if label is PRODUCT}
+    assert {box for label, box in found if label in DEFECT_LABELS} <= products
+
+
+def test_a_card_of_defects_alone_wears_them_on_nothing() -> None:
+    output = np.zeros((1, 6, 1), np.float32)
+    output[0, :, 0] = (50, 50, 20, 40, 0.9, 0.9)
+    _, _, class_id = decode(output, (GAP, DAMAGED), DetectorHead.RAW, np.full(2, 0.3, np.float32))
+    assert class_id.tolist() == [0]
 
 
 def test_of_nested_boxes_of_a_class_the_surest_stands() -> None:
@@ -106,7 +162,7 @@ def test_nothing_is_nested_in_nothing() -> None:
 
 def test_nms_free_output_is_taken_as_it_is() -> None:
     output = np.array([[[40, 30, 60, 70, 0.9, 1], [42, 30, 62, 70, 0.8, 1], [0, 0, 9, 9, 0.1, 0]]], np.float32)
-    xyxy, confidence, class_id = decode(output, DetectorHead.NMS_FREE, np.array([0.3, 0.3], np.float32))
+    xyxy, confidence, class_id = decode(output, (PRODUCT, GAP), DetectorHead.NMS_FREE, np.array([0.3, 0.3], np.float32))
     assert xyxy.tolist() == [[40, 30, 60, 70], [42, 30, 62, 70]]
     assert class_id.tolist() == [1, 1]
     assert confidence.tolist() == pytest.approx([0.9, 0.8])

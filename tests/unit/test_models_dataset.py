@@ -16,7 +16,7 @@ from models.dataset import render_picture, write_photographs, write_renders
 from models.errors import LicenceError, RecipeError
 from models.manifest import data_sources, file_sha256, pictures_sha256, write_manifest
 from models.pictures import Picture, cut, from_photograph, random_window
-from models.recipe import Recipe, read_recipe
+from models.recipe import Recipe, Stage, read_recipe
 from models.samples import Sample, label_lines
 
 LABELS = (DetectorLabel.PRODUCT, DetectorLabel.GAP, DetectorLabel.PRICE_TAG)
@@ -42,6 +42,10 @@ def _recipe(**changes: Any) -> Recipe:
         "stages": [{"name": "renders", "epochs": 1}],
     }
     return Recipe.model_validate(plain | changes)
+
+
+def _stage(repeats: int | dict[str, int]) -> Stage:
+    return Stage(name="photographs", epochs=1, photographs_repeat_count=repeats)
 
 
 def _photograph(folder: Path, **changes: Any) -> Photograph:
@@ -125,18 +129,33 @@ def test_boxes_of_an_incomplete_class_are_not_learned(tmp_path: Path) -> None:
 
 def test_a_photograph_that_may_not_train_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LicenceError, match=r"bay.png: may_train is false"):
-        write_photographs(tmp_path / "out", _recipe(), [_photograph(tmp_path, may_train=False)], 1)
+        write_photographs(tmp_path / "out", _recipe(), [_photograph(tmp_path, may_train=False)], _stage(1))
     assert not (tmp_path / "out").exists()
 
 
 def test_photographs_become_as_many_pictures_as_asked(tmp_path: Path) -> None:
-    samples = write_photographs(tmp_path / "out", _recipe(), [_photograph(tmp_path)], 4)
+    samples = write_photographs(tmp_path / "out", _recipe(), [_photograph(tmp_path)], _stage(4))
     assert len(samples) == 4
     for sample in samples:
         image_bgr = cv2.imread(str(sample.image_path))
         assert image_bgr is not None
         assert max(image_bgr.shape[:2]) == 128
         assert sample.label_path.exists()
+
+
+def test_a_source_that_the_stage_does_not_name_stays_out(tmp_path: Path) -> None:
+    photographs = [_photograph(tmp_path), _photograph(tmp_path, source="held_out")]
+    samples = write_photographs(tmp_path / "out", _recipe(), photographs, _stage({"corner_shop": 3}))
+    assert len(samples) == 3
+
+
+def test_drawn_products_are_sound_only_where_the_stage_says_so(tmp_path: Path) -> None:
+    labels = (*LABELS, DetectorLabel.DAMAGED)
+    image_bgr = np.zeros((100, 200, 3), np.uint8)
+    unsaid = from_photograph(_photograph(tmp_path), image_bgr, labels)
+    sound = from_photograph(_photograph(tmp_path), image_bgr, labels, sound=True)
+    assert unsaid.ignored_px[DetectorLabel.DAMAGED].tolist() == [[0, 0, 200, 100]]
+    assert sound.ignored_px[DetectorLabel.DAMAGED].tolist() == [[100, 0, 200, 100]], "only the heap stays unknown"
 
 
 def test_a_render_is_the_same_for_the_same_seed_and_holds_products() -> None:
