@@ -42,6 +42,7 @@ from models.manifest import file_sha256
 
 Facings = Annotated[StrictInt, Field(ge=0, le=MAX_FACINGS)]
 GapFacings = Annotated[float, Field(ge=0, le=MAX_FACINGS, strict=True, allow_inf_nan=False)]
+"""Strict: a whole number will do, a number in quotes will not."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class _Frame(_Table):
     group: Annotated[str, Field(min_length=1)] | None = None
     checked: StrictBool = True
     facings: dict[ZoneId, Facings] = {}
-    gaps: dict[ZoneId, GapFacings | Facings] = {}
+    gaps: dict[ZoneId, GapFacings] = {}
     defects: dict[ZoneId, dict[DetectorLabel, Facings]] = {}
 
 
@@ -140,14 +141,22 @@ def _parsed(path: Path) -> tuple[str, _File]:
     try:
         return text, _File.model_validate(document)
     except ValidationError as error:
-        places = _FramePlaces(path, text)
-        lines = []
-        for fault in error.errors(include_url=False):
-            field = [part for part in fault["loc"] if part not in {"float", "[key]"}]
-            in_frame = len(field) > 1 and field[0] == "frames" and isinstance(field[1], int)
-            where = places.of(int(field[1])) if in_frame else str(path)
-            lines.append(f"{where}: {'.'.join(map(str, field)) or 'file'}: {fault['msg']}")
-        raise GoldenError("\n".join(dict.fromkeys(lines))) from error
+        raise GoldenError("\n".join(_faults(path, text, error))) from error
+
+
+def _faults(path: Path, text: str, error: ValidationError) -> list[str]:
+    """One line a fault."""
+    places = _FramePlaces(path, text)
+    details = error.errors(include_url=False, include_context=False)
+    lines = []
+    for detail in details:
+        if detail["type"] == "too_short" and len(details) > 1:
+            continue  # a list whose only item is wrong is reported as too short as well; that would only mislead
+        field = [part for part in detail["loc"] if part != "[key]"]
+        in_frame = len(field) > 1 and isinstance(field[1], int)
+        where = places.of(int(field[1])) if in_frame else str(path)
+        lines.append(f"{where}: {'.'.join(map(str, field)) or 'file'}: {detail['msg']}")
+    return lines
 
 
 class _FramePlaces:

@@ -70,7 +70,7 @@ def fine_tuned(
         )
     recipe_text = _recipe_toml(read_recipe(plan.recipe or _recipe_of(old.card)), old, golden, plan)
     start_manifest(old.onnx)
-    identity = "\n".join((golden.sha256, old.card.model_dump_json(), plan.licence, recipe_text))
+    identity = f"{golden.sha256}\n{old.card.model_dump_json()}\n{plan.licence}\n{recipe_text}"
     home = folder / hashlib.sha256(identity.encode()).hexdigest()[:12]
     require_train_extra(home)
     annotations = _write_lessons(golden, old, plan.licence, home / "frames", say)
