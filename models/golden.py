@@ -19,7 +19,6 @@ its boxes by the node's own rule.
 """
 
 import hashlib
-import json
 import re
 import tomllib
 from dataclasses import dataclass
@@ -255,7 +254,7 @@ def golden_json(golden: GoldenSet) -> list[dict[str, Any]]:
             "picture_sha256": file_sha256(frame.picture),
             "calibration_id": frame.calibration.calibration_id,
             "group": frame.group,
-            "truth": json.loads(json.dumps({zone_id: truth.as_row() for zone_id, truth in frame.truth.items()})),
+            "truth": {zone_id: truth.as_row() for zone_id, truth in frame.truth.items()},
         }
         for frame in golden.frames
     ]

@@ -38,13 +38,10 @@ epochs = 1
 
 
 def golden_of(folder: Path, *, drawn: bool) -> Path:
-    """Four frames of empty shelves, so that an untrained network counts them right; one more with drawn boxes."""
+    """Four frames of empty shelves, which an untrained network counts right; before them one with drawn boxes."""
     folder.mkdir()
     (folder / "cam-1.json").write_text(toy_calibration().to_json())
     text = 'store_id = "shop"\ncalibration = "cam-1.json"\n' + ('annotations = "boxes.json"\n' if drawn else "")
-    for number in range(4):
-        cv2.imwrite(str(folder / f"{number}.png"), shelf_picture({}, seed=number))
-        text += f'[[frames]]\npicture = "{number}.png"\nfacings = {{ left = 0, right = 0 }}\n'
     if drawn:
         cv2.imwrite(str(folder / "drawn.png"), shelf_picture(products(range(8), 2)))
         text += '[[frames]]\npicture = "drawn.png"\n'
@@ -52,6 +49,9 @@ def golden_of(folder: Path, *, drawn: bool) -> Path:
         boxes = [{"image_id": 1, "category_id": 1, "bbox": [column * 16, 32, 16, 16]} for column in range(0, 8, 2)]
         coco = {"categories": [{"id": 1, "name": "product"}], "images": [image], "annotations": boxes}
         (folder / "boxes.json").write_text(json.dumps(coco))
+    for number in range(4):
+        cv2.imwrite(str(folder / f"{number}.png"), shelf_picture({}, seed=number))
+        text += f'[[frames]]\npicture = "{number}.png"\nfacings = {{ left = 0, right = 0 }}\n'
     (folder / "golden.toml").write_text(text)
     return folder / "golden.toml"
 
@@ -114,7 +114,7 @@ def test_a_network_goes_on_from_its_onnx_file_with_the_frames_that_choose(tmp_pa
     assert record["training"]["licence"] == "own photographs"
     (home,) = work.iterdir()
     shown = {path.name for path in (home / "frames" / "images").iterdir()}
-    assert shown == {"000-0.png", "002-2.png", "003-3.png"} | ({"004-drawn.png"} & shown)
+    assert shown == {"000-drawn.png", "002-1.png", "003-2.png"}  # the second and the fifth only check
     assert not list(store.rglob("*.png"))
     manifest = json.loads((store / "current" / "detector.manifest.json").read_text())
     assert manifest["start"]["weights_sha256"] == card.onnx_sha256
