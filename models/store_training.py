@@ -97,7 +97,7 @@ def fine_tuned(
         thresholds=dict(old.prior_thresholds),
         trained_at=datetime.fromtimestamp(trained.weights[STAGE].stat().st_mtime, UTC),
     )
-    write_card(_owned(card, old.card, golden, plan), card_of(onnx))
+    write_card(owned_card(card, old.card, golden, plan), card_of(onnx))
     record = {
         "training": {"golden_sha256": golden.sha256, "licence": plan.licence, "may_train": golden.may_train},
         "base_model_id": old.base_model_id,
@@ -112,14 +112,18 @@ def _recipe_of(card: ModelCard) -> Path:
     return path
 
 
-def _owned(card: ModelCard, old: ModelCard, golden: GoldenSet, plan: StorePlan) -> ModelCard:
-    """The card with what fine-tuning leaves as it was, and with what may be done with the weights."""
+def owned_card(card: ModelCard, old: ModelCard, golden: GoldenSet, plan: StorePlan) -> ModelCard:
+    """The card with what fine-tuning leaves as it was, and with what may be done with the weights.
+
+    What bound the old network binds the new one, which goes on from it.
+    """
     store = f"trained on pictures of {golden.store_id} ({plan.licence.strip()})"
+    bound = "" if golden.may_train else f"; not for redistribution: {store}"
     return card.model_copy(
         update={
             "facing_height_range_px": old.facing_height_range_px,
             "nms_iou": old.nms_iou,
-            "licence": card.licence if golden.may_train else f"{card.licence}; not for redistribution: {store}",
+            "licence": old.licence if old.licence.endswith(bound) else old.licence + bound,
             "weaknesses": (*old.weaknesses, f"{store}: elsewhere it may count worse than what it began with"),
         }
     )

@@ -3,6 +3,7 @@
 
 import importlib.util
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from contract.model_card import DetectorHead
 from models.cards import make_card, read_card, write_card
 from models.cli import app
 from models.detecting import card_of
+from models.golden import read_golden
 from models.recipe import read_recipe
+from models.store_training import StorePlan, owned_card
 from models.train import train
 from tests.toy_network import products, shelf_picture, toy_calibration, write_toy_model
 
@@ -74,6 +77,18 @@ def test_weights_of_unknown_descent_are_not_built_on(tmp_path: Path) -> None:
     assert outcome.exit_code == 2
     assert "without a readable manifest" in outcome.output
     assert not (tmp_path / "store").exists()
+
+
+def test_what_bound_a_network_binds_those_that_go_on_from_it(tmp_path: Path) -> None:
+    card = read_card(card_of(write_toy_model(tmp_path / "base")))
+    ours = read_golden(golden_of(tmp_path / "golden", drawn=False))
+    plan = StorePlan(licence="own photographs")
+    free = owned_card(card, card, replace(ours, may_train=True), plan)
+    assert free.licence == card.licence
+    bound = owned_card(card, free, ours, plan)
+    assert "not for redistribution" in bound.licence
+    again = owned_card(card, bound, replace(ours, may_train=True), plan)
+    assert again.licence == owned_card(card, bound, ours, plan).licence == bound.licence
 
 
 @pytest.mark.train
