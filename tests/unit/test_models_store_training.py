@@ -26,17 +26,19 @@ HAS_TRAIN_EXTRA = all(importlib.util.find_spec(module) for module in ("torch", "
 needs_train_extra = pytest.mark.skipif(
     not HAS_TRAIN_EXTRA, reason="the train extra is absent: pip install 'facings[train]' to include this test"
 )
+# Enough steps that no two biases stay equal: the exporter writes equal tensors once, under one of their names.
 TINY = """
 model_id = "tiny-1"
 train_input_px = 64
 default_input_wh_px = [64, 64]
 batch_count = 2
 [renders]
-train_count = 2
+train_count = 4
 validation_count = 2
 [[stages]]
 name = "renders"
-epochs = 1
+epochs = 4
+learning_rate = 0.02
 """
 
 
