@@ -22,7 +22,7 @@ from models.detecting import card_of
 from models.errors import GoldenError, WorkshopError
 from models.golden import GoldenFrame, GoldenSet
 from models.manifest import start_manifest
-from models.pseudo_labels import lesson_of
+from models.golden_lessons import lesson_of
 from models.recipe import Recipe, read_recipe
 from models.recounting import look, open_detector
 from models.store_model import StoreModel

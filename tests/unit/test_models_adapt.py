@@ -19,7 +19,7 @@ from models.cards import read_card
 from models.cli import app
 from models.golden import read_golden
 from models.golden_truth import ZoneTruth
-from models.pseudo_labels import lesson_of, regions_outside
+from models.golden_lessons import lesson_of, regions_outside
 from models.recounting import FrameTally, ZoneTally, count_as_node, look, open_detector, ranked_score
 from models.threshold_choice import choose, folds_of
 from tests.toy_network import CELL_PX, LABELS, shelf_picture, toy_calibration, write_toy_model
