@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from contract.model_card import DetectorHead
-from models import card_command, evaluate_command
+from models import adapt_command, card_command, evaluate_command
 from models.data_commands import add_data_commands
 from models.plain_errors import PlainErrors
 
 app = typer.Typer(no_args_is_help=True, help="Train, export and evaluate detectors.")
+adapt_command.register(app)
 card_command.register(app)
 evaluate_command.register(app)
 add_data_commands(app)

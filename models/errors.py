@@ -5,6 +5,8 @@ WorkshopError
 ├── RecipeError        a recipe file is missing, unreadable or says something impossible
 ├── AnnotationsError   an annotation or detections file breaks its format
 │   └── ImportFaults   somebody's labelled photographs cannot be taken over as they are; every fault is listed
+├── GoldenError        a file of golden frames, or a picture that it names, cannot be used
+├── StoreModelError    a store's folder of models is not what it should be
 ├── LicenceError       a photograph may not train weights that ship
 ├── TrainExtraMissing  torch or ultralytics is not installed
 └── ExportError        a network could not be exported, or the export disagrees with its card
@@ -36,6 +38,14 @@ class ImportFaults(AnnotationsError):  # noqa: N818 - reads as the list that it 
         if len(faults) > SHOWN_FAULTS_COUNT:
             shown.append(f"\n  and {len(faults) - SHOWN_FAULTS_COUNT} more")
         super().__init__(heading + "".join(shown) + (f"\n{advice}" if advice else ""))
+
+
+class GoldenError(WorkshopError):
+    """Golden frames cannot be used as they stand; one line for every fault."""
+
+
+class StoreModelError(WorkshopError):
+    """A store's folder of models cannot be used as it stands."""
 
 
 class LicenceError(WorkshopError):
