@@ -25,8 +25,9 @@ def card_command(
     pictures: Annotated[
         Path | None, typer.Option("--pictures", help="The training's `pictures` folder; goes with --annotations.")
     ] = None,
-    before: Annotated[
-        Path | None, typer.Option("--before", help="Card of the weights before photographs trained them.")
+    held_out: Annotated[
+        list[Path] | None,
+        typer.Option("--held-out", help="Filled card of a training that left some sources out; judges them; repeat."),
     ] = None,
     weakness: Annotated[
         list[str] | None, typer.Option("--weakness", help="A known weakness, in place of those on the card; repeat.")
@@ -55,12 +56,14 @@ def card_command(
         names = _names(name or [])
         if (annotations is None) != (pictures is None):
             raise WorkshopError("--annotations and --pictures go together: thresholds are chosen on both")
-        if annotations is None and (before is not None or scales):
-            raise WorkshopError("--before and --scales score photographs: name them with --annotations and --pictures")
+        if annotations is None and (held_out or scales):
+            raise WorkshopError(
+                "--held-out and --scales score photographs: name them with --annotations and --pictures"
+            )
         measured = None if speed is None else read_speed(speed)  # a fault here shows before minutes of scoring
         shown = read_card(card)
         if annotations is not None and pictures is not None:
-            shown = fill_card(card, annotations, pictures, before=before, scales=parse_scales(scales))
+            shown = fill_card(card, annotations, pictures, held_out=held_out or (), scales=parse_scales(scales))
         if measured is not None or weakness is not None or holds is not None:
             shown = set_on_card(card, speed=measured, weaknesses=weakness, holds_px=holds)
     if markdown:

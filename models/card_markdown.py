@@ -4,7 +4,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from contract.model_card import ModelCard, SourceScore
-from models.cards import BEFORE_SUFFIX
+from models.cards import HELD_OUT_SUFFIX
 from models.evaluate import ALL_SOURCES
 from models.manifest import RENDERS_SOURCE
 from models.score_words import false_defects_words, share_cell
@@ -52,8 +52,8 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _scores(card: ModelCard, said: Mapping[str, str]) -> list[str]:
-    real = [score for score in card.scores if score.source.removesuffix(BEFORE_SUFFIX) != RENDERS_SOURCE]
-    earlier = [score for score in real if score.source.endswith(BEFORE_SUFFIX)]
+    real = [score for score in card.scores if score.source.removesuffix(HELD_OUT_SUFFIX) != RENDERS_SOURCE]
+    earlier = [score for score in real if score.source.endswith(HELD_OUT_SUFFIX)]
     shipped = {(score.source, score.label): score for score in real}
     unseen = [score for score in real if not score.seen_in_training and score not in earlier]
     only_seen = [
@@ -61,7 +61,7 @@ def _scores(card: ModelCard, said: Mapping[str, str]) -> list[str]:
         for score in real
         if score.seen_in_training
         and score.source != ALL_SOURCES
-        and (score.source + BEFORE_SUFFIX, score.label) not in shipped
+        and (score.source + HELD_OUT_SUFFIX, score.label) not in shipped
     ]
     renders = [score for score in card.scores if score.source == RENDERS_SOURCE]
     columns = range(2, len(EARLIER_NAMES))
@@ -77,16 +77,16 @@ def _scores(card: ModelCard, said: Mapping[str, str]) -> list[str]:
     if earlier:
         rows = []
         for score in earlier:
-            now = shipped.get((score.source.removesuffix(BEFORE_SUFFIX), score.label))
+            now = shipped.get((score.source.removesuffix(HELD_OUT_SUFFIX), score.label))
             memory = "" if now is None else f"{now.ap50:.3f} / {now.count_error_fraction:.1%}"
             rows.append((*_score_cells(score, said), memory))
-        title = "## Photographs that took part, scored by the weights from before that"
+        title = "## Photographs that took part, scored by a training that left their source out"
         parts += [title, markdown_table(EARLIER_NAMES, rows, figures=columns)]
     return [*parts, ROW_WORDS] if any(score.rows_count for score in card.scores) else parts
 
 
 def _score_cells(score: SourceScore, said: Mapping[str, str]) -> tuple[str, ...]:
-    name = score.source.removesuffix(BEFORE_SUFFIX)
+    name = score.source.removesuffix(HELD_OUT_SUFFIX)
     return (
         said.get(name, name),
         score.label.value,

@@ -21,7 +21,7 @@ from models.samples import as_photographs
 from models.scales import scale_scores, score_scales
 from models.scoring import NOTHING, judge, precision_recall_f1
 
-BEFORE_SUFFIX = "/renders-only"
+HELD_OUT_SUFFIX = "/held-out"
 """Marks scores of the same training before photographs took part, when their sources were still unseen."""
 LICENCE = "AGPL-3.0-or-later"
 NMS_IOU = 0.6
@@ -131,15 +131,16 @@ def fill_card(
     annotations: Path,
     renders_folder: Path,
     *,
-    before: Path | None = None,
+    held_out: Sequence[Path] = (),
     weaknesses: Iterable[str] | None = None,
     holds_px: tuple[float, float] | None = None,
     scales: Sequence[float] = (),
 ) -> ModelCard:
     """Choose thresholds on validation renders and photographs that may train, then score every photograph.
 
-    `before` is the card of the same training before photographs took part: its scores on the sources that were then
-    still unseen are added, named `SOURCE/renders-only`. At each of `scales` the photographs are scored once more.
+    `held_out` are filled cards of the same training without some of the photographs: their scores on the sources that
+    they left out, at their own thresholds, are added, named `SOURCE/held-out`; the first that left a source out counts.
+    At each of `scales` the photographs are scored once more.
     `holds_px` and `weaknesses` are those of `set_on_card`. Raises WorkshopError.
     """
     card = read_card(path)
@@ -152,12 +153,15 @@ def fill_card(
     thresholds = choose_thresholds([(renders, found_in_renders), (free, found)], card.labels)
     lines = score_sources(photographs, found, thresholds)
     scores = source_scores(lines, seen | {ALL_SOURCES} if seen else seen)
-    if before is not None:
-        unseen = [photograph for photograph in photographs if photograph.source in seen]
-        earlier = score_sources(unseen, detect(unseen, before), thresholds)
-        scores += source_scores(
-            [line for line in earlier if line.source != ALL_SOURCES], frozenset(), suffix=BEFORE_SUFFIX
-        )
+    judged: set[str] = set()
+    for other_path in held_out:
+        other = read_card(other_path)
+        unseen = seen - {source.name for source in other.sources} - judged
+        judged |= unseen
+        examined = [photograph for photograph in photographs if photograph.source in unseen]
+        fresh = score_sources(examined, detect(examined, other_path), other.confidence_thresholds)
+        by_source = [line for line in fresh if line.source != ALL_SOURCES]
+        scores += source_scores(by_source, frozenset(), suffix=HELD_OUT_SUFFIX)
     scores += source_scores(score_sources(renders, found_in_renders, thresholds), frozenset())
     at_scales = score_scales(photographs, path, scales, thresholds, unscaled=lines)
     filled = card.model_copy(

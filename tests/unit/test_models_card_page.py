@@ -49,7 +49,7 @@ def _card(folder: Path) -> Path:
         scores=(
             _score("cabinets", seen=False, ap50=0.91),
             _score("thai_shop", seen=True, ap50=0.97),
-            _score("thai_shop/renders-only", seen=False, ap50=0.72),
+            _score("thai_shop/held-out", seen=False, ap50=0.72),
             _score("renders", seen=False, ap50=0.88),
         ),
         scale_scores=(

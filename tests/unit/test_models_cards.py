@@ -127,15 +127,15 @@ def test_a_card_is_filled_with_thresholds_and_scores_and_says_what_was_seen(tmp_
     assert filled.weaknesses == ("sees the same everywhere",)
 
 
-def test_scores_from_before_the_fine_tune_stand_beside_those_that_only_show_memory(tmp_path: Path) -> None:
-    (tmp_path / "before").mkdir()
-    before = _card(tmp_path / "before", [], [WRONG])
+def test_scores_of_a_training_without_a_source_stand_beside_those_that_only_show_memory(tmp_path: Path) -> None:
+    (tmp_path / "without").mkdir()
+    without = _card(tmp_path / "without", [], [WRONG])
     card_path = _card(tmp_path, ["ours"], [RIGHT])
-    filled = fill_card(card_path, _photographs(tmp_path), _renders(tmp_path), before=before)
+    filled = fill_card(card_path, _photographs(tmp_path), _renders(tmp_path), held_out=[without])
     scores = {(score.source, score.seen_in_training): score.ap50 for score in filled.scores}
     assert scores["ours", True] == 1
-    assert scores["ours/renders-only", False] == 0
-    assert ("theirs/renders-only", False) not in scores
+    assert scores["ours/held-out", False] == 0
+    assert ("theirs/held-out", False) not in scores
 
 
 def test_evaluate_runs_the_nodes_detector_and_prints_json(tmp_path: Path) -> None:
