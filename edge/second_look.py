@@ -26,6 +26,10 @@ BANK_COUNT = 8
 SPREAD_SLACK = 0.25
 """Added to how far a cell usually differs, for what no reference photograph showed."""
 
+SHIFT_SHARE = 0.5
+"""Share of what a cell changes when its box is shifted and scaled (`crop_features.WINDOWS`) that is allowed for too:
+the edges of a bold print are further off than its plain parts, however good the crop."""
+
 OFF_SCORE = 1.0
 """A cell is off when it differs by more than its usual difference with the slack."""
 
@@ -35,19 +39,19 @@ MISPLACED_RATIO = 1.25
 MISPLACED_REACH = 0.6
 """And no further away than this, in root mean square of cells; packs of one product seldom are beyond 0.4."""
 
-MISPLACED_OFF_FRACTION = 0.25
+MISPLACED_OFF_FRACTION = 0.12
 """And so many cells must not be the own product's."""
 
-WRONG_FACE_OFF_FRACTION = 0.4
+WRONG_FACE_OFF_FRACTION = 0.25
 """A front of which so many cells are off is another face: damage leaves most of a front as it was."""
 
-FACE_COLOUR_DISTANCE = 0.5
+FACE_COLOUR_DISTANCE = 0.8
 """The faces of a pack share its colour: their mean colours differ by no more than this, in units of cells."""
 
 SAME_SIZE_RATIO = 1.3
 """A box that is longer or shorter than the product's by more along a side shows no single whole pack."""
 
-DAMAGE_SCORE = 2.5
+DAMAGE_SCORE = 1.7
 """Damaged is a front whose worst tenth of cells differs by so many times the usual difference."""
 
 ALIKE_RATIO, ALIKE_REACH = 1.5, (0.2, 0.4)
@@ -111,6 +115,7 @@ class SecondLook:
         means_bgr = mean_colours(crops.thumbnails)
         self._products: dict[str, _Product] = {}
         differences: dict[str, FloatArray] = {}
+        shifts = _shift_differences(fronts, shifted)
         for sku in sorted(set(crops.skus)):
             own = np.flatnonzero(self._skus == sku)
             differences[sku], distances = _left_one_out(fronts[own], shifted[own])
@@ -122,7 +127,7 @@ class SecondLook:
                 mean_bgr=np.median(means_bgr[own], axis=0),
                 wh_mm=np.median(crops.wh_mm[own], axis=0),
             )
-        self._widen_spreads(differences)
+        self._widen_spreads(differences, {sku: shifts[self._skus == sku].mean(axis=0) for sku in self._products})
         self._bank, self._bank_skus = shifted, self._skus
         self.alike = self._alike(fronts)
 
@@ -193,13 +198,13 @@ class SecondLook:
         tint = np.clip(middle - middle.mean(), -_MOST_TINT, _MOST_TINT)
         return np.asarray(np.exp(tint), dtype=np.float32)
 
-    def _widen_spreads(self, differences: dict[str, FloatArray]) -> None:
+    def _widen_spreads(self, differences: dict[str, FloatArray], shifts: dict[str, FloatArray]) -> None:
         """No product is taken to vary less than most do: two crops that happen to agree prove little."""
         known = [difference for difference in differences.values() if np.isfinite(difference).all()]
         usual = np.median(np.concatenate(known)) if known else SPREAD_SLACK
         for sku, product in self._products.items():
             spread = np.where(np.isfinite(product.spread), product.spread, usual)
-            widened = np.maximum(spread, usual) + SPREAD_SLACK
+            widened = np.maximum(spread, usual) + SHIFT_SHARE * shifts[sku] + SPREAD_SLACK
             self._products[sku] = _Product(
                 product.bank,
                 widened.astype(np.float32),
@@ -256,6 +261,13 @@ def _differences(fronts: FloatArray, bank: FloatArray) -> tuple[FloatArray, Floa
     explained = bank[nearest, np.take_along_axis(window, nearest, axis=1)]
     apart = (fronts[:, None] - explained).reshape(len(fronts), nearest.shape[1], CELLS_COUNT**2, 3)
     return np.sqrt((apart**2).sum(axis=3)).min(axis=1), least.min(axis=1)
+
+
+def _shift_differences(fronts: FloatArray, shifted: FloatArray) -> FloatArray:
+    """How much each cell (n, 64) of crops changes with their box, in root mean square over the windows."""
+    apart = (shifted - fronts[:, None]).reshape(*shifted.shape[:2], CELLS_COUNT**2, 3)
+    changes: FloatArray = np.sqrt((apart**2).sum(axis=3).mean(axis=1))
+    return changes
 
 
 def _compare(fronts: FloatArray, product: _Product) -> _Likeness:
