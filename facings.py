@@ -26,7 +26,7 @@ DOORS = {
     "replay": Door("simulator.replay", "replay_command", "simulator", "Run the whole system over photographs."),
     "detect": Door("edge.cli", "detect_command", "edge", "Find products, gaps and price tags in photographs."),
     "count": Door("edge.cli", "count_command", "edge", "Count facings per zone in photographs of a calibrated camera."),
-    "calibrate": Door("calibration.cli", "app", None, "Check a camera's calibration file."),
+    "calibrate": Door("calibration.cli", "app", None, "Check a camera's calibration file; take reference crops."),
     "edge": Door("edge.cli", "edge_app", "edge", "Run a camera node."),
     "hub": Door("server.cli", "hub_app", "server", "Run the hub; bring in books and calibrations."),
     "broker": Door("server.cli", "broker_app", "server", "Run the embedded MQTT broker by itself."),
@@ -37,6 +37,13 @@ DOORS = {
     ),
     "schema": Door("contract.cli", "schema_command", None, "Print the JSON Schemas of everything on the wire."),
 }
+
+GUESTS = {
+    ("calibrate", "references"): Door(
+        "edge.cli", "references_command", "edge", "Take reference crops of every product."
+    ),
+}
+"""Commands that a group shows though they live in a room which the group's own may not import."""
 
 OUR_ROOMS = {"contract", "calibration", "edge", "server", "simulator", "models"}
 
@@ -55,14 +62,21 @@ class LazyGroup(TyperGroup):
         door = DOORS.get(cmd_name)
         if door is None:
             return None
-        target = getattr(importlib.import_module(door.module), door.attribute)
-        return _as_command(target, cmd_name)
+        command = _as_command(_behind(door), cmd_name)
+        for (group, name), guest in GUESTS.items():
+            if group == cmd_name:
+                command.add_command(_as_command(_behind(guest), name))
+        return command
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the subcommands from the table, so that help imports nothing."""
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, door.summary) for name, door in DOORS.items()])
+
+
+def _behind(door: Door) -> Any:
+    return getattr(importlib.import_module(door.module), door.attribute)
 
 
 def _as_command(target: Any, name: str) -> Any:
@@ -93,7 +107,8 @@ def _root() -> None:
 def _missing_extra(error: ModuleNotFoundError) -> str:
     """What to install for the subcommand that was called; some of its modules load only when it runs."""
     name = next((word for word in sys.argv[1:] if word in DOORS), "")
-    door = DOORS.get(name)
+    door = next((guest for (group, word), guest in GUESTS.items() if group == name and word in sys.argv), None)
+    door = door or DOORS.get(name)
     extra = f"'facings[{door.extra}]'" if door and door.extra else "facings"
     return f"facings {name}: the package {error.name} is not installed; call: pip install {extra}"
 

@@ -120,6 +120,9 @@ class ZoneCount(Message):
     gap_facings: Annotated[float, Field(ge=0, le=MAX_FACINGS)] = 0.0
     """Expected number of facings that look empty, in facings (a wide gap counts as several)."""
     defects: dict[DefectKind, Annotated[int, Field(ge=0, le=MAX_FACINGS)]] = Field(default_factory=dict)
+    misplaced: dict[Sku, Annotated[int, Field(ge=0, le=MAX_FACINGS)]] | None = None
+    """Packs of other products that stand in the zone, by what they are; `facings` leaves them out. Absent where nobody
+    looked for them: the node has no reference crops, or is older than this field."""
     occluded_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     @model_validator(mode="after")
@@ -129,4 +132,6 @@ class ZoneCount(Message):
             raise ValueError(f"zone {self.zone_id}: facings must be given exactly when state is 'seen'")
         if seen != (self.reason is None):
             raise ValueError(f"zone {self.zone_id}: a reason must be given exactly when state is 'unknown'")
+        if not seen and self.misplaced is not None:
+            raise ValueError(f"zone {self.zone_id}: misplaced must be absent when state is 'unknown'")
         return self

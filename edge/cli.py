@@ -93,6 +93,9 @@ def detect_command(
 def count_command(
     paths: PathsArgument,
     calibration: Annotated[Path, typer.Option("--calibration", help="Calibration file of the camera.")],
+    references: Annotated[
+        Path | None, typer.Option("--references", help="Reference crops of its products, for the second look.")
+    ] = None,
     model: ModelOption = None,
     threads: ThreadsOption = 2,
     as_json: JsonOption = False,  # noqa: FBT002
@@ -101,7 +104,44 @@ def count_command(
     """Count facings per zone in photographs of a calibrated camera, each photograph for itself."""
     from edge.detect_pictures import count_pictures
 
-    _finish(count_pictures(paths, calibration, model, threads_count=threads, as_json=as_json, draw_folder=draw))
+    faults_count = count_pictures(
+        paths,
+        calibration,
+        model,
+        threads_count=threads,
+        as_json=as_json,
+        draw_folder=draw,
+        references_file=references,
+    )
+    _finish(faults_count)
+
+
+def references_command(
+    calibration: Annotated[Path, typer.Argument(metavar="CAMERA", help="Calibration file of the camera.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO...", help="Photographs of the correctly filled shelf, or folders.")
+    ],
+    output: Annotated[Path, typer.Option("--output", help="File of reference crops to write, .npz.")],
+    model: ModelOption = None,
+    threads: ThreadsOption = 2,
+    allow_missing: Annotated[  # noqa: FBT002
+        bool, typer.Option("--allow-missing", help="Write the file although zones stay without crops.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object in place of the table.")] = False,  # noqa: FBT002
+) -> None:
+    """Take reference crops of every product, by which a node tells misplaced, turned and damaged packs."""
+    from edge.take_references import take_references
+
+    wrote = take_references(
+        calibration,
+        paths,
+        output,
+        model,
+        threads_count=threads,
+        allow_missing=allow_missing,
+        as_json=as_json,
+    )
+    _finish(0 if wrote else 1)
 
 
 def _finish(faults_count: int) -> None:

@@ -72,6 +72,8 @@ class CameraConfig(_Section):
     username: str | None = None
     password_file: Path | None = None
     calibration_file: Path | None = None
+    references_file: Path | None = None
+    """Reference crops of its products, from `facings calibrate references`. Absent: no second look."""
     look_interval_s: IntervalS | None = None
     """Absent: the node's own interval."""
     stall_timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0

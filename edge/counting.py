@@ -6,15 +6,16 @@ of it; of two that cover equally much, to the one under its centre. So nothing i
 zone without boxes is zero. A gap is space and no object, so its width is shared among the zones that it covers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.document import Zone
 from calibration.view import CameraView
-from contract.counts import MAX_FACINGS, FacingsDistribution, UnknownReason
+from contract.counts import MAX_FACINGS, DefectKind, FacingsDistribution, UnknownReason
 from contract.model_card import DetectorLabel
+from edge.defects import Flags, detected_defects, overlaps
 from edge.detections import Detections
 from edge.facings import box_probability, facings_distributions
 
@@ -39,6 +40,21 @@ class ZoneReading:
     reason: UnknownReason | None = None
     occluded_fraction: float = 0.0
     """Share of the zone before which something stands."""
+    defects: dict[DefectKind, int] = field(default_factory=dict)
+    """Facings with each defect; kinds that none has are absent."""
+    misplaced: dict[str, int] | None = None
+    """Packs of other products that stand here, by SKU; they are no facings. None where nobody asked."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedBoxes:
+    """Product boxes (n,) with the index `zone` int64 (n,) of the zone of each, and the gaps beside them."""
+
+    products: Detections
+    gaps: Detections
+    zone: NDArray[np.int64]
+    defects: NDArray[np.bool_]
+    """bool (n, 3): what the detector says of each product, in the order of `defects.KINDS`."""
 
 
 def count_zones(
@@ -47,22 +63,51 @@ def count_zones(
     view: CameraView,
     thresholds: dict[DetectorLabel, float],
 ) -> list[ZoneReading]:
-    """One reading per zone of the calibration, in its order.
+    """One reading per zone of the calibration, in its order, from the boxes alone.
 
     `zone_map` int16 (height, width) comes from `zone_map.draw_zone_map(view)`. `detections` reach down to `FLOOR_SHARE`
     of `thresholds`, so that doubtful boxes weigh in.
     """
+    placed = place_boxes(detections, zone_map, thresholds)
+    return read_zones(placed, Flags(placed.defects), zone_map, view, thresholds)
+
+
+def place_boxes(
+    detections: Detections, zone_map: NDArray[np.int16], thresholds: dict[DetectorLabel, float]
+) -> PlacedBoxes:
+    """Find the zone of each product box and the defects that the detector sees on it."""
     products, gaps = without_rivals(detections.of(DetectorLabel.PRODUCT), detections.of(DetectorLabel.GAP), thresholds)
-    product_probability = _probability(products, thresholds, DetectorLabel.PRODUCT)
-    product_zone = assign_zones(products.xyxy_px, zone_map)
-    gap_facings = _gap_facings(gaps, zone_map, view, _probability(gaps, thresholds, DetectorLabel.GAP))
-    facings = facings_distributions(product_probability, product_zone, len(view.zone_polygons_px))
+    defects = detected_defects(products, detections, thresholds)
+    return PlacedBoxes(products, gaps, assign_zones(products.xyxy_px, zone_map), defects)
+
+
+def read_zones(
+    placed: PlacedBoxes,
+    flags: Flags,
+    zone_map: NDArray[np.int16],
+    view: CameraView,
+    thresholds: dict[DetectorLabel, float],
+) -> list[ZoneReading]:
+    """One reading per zone of the calibration, in its order. `flags` speaks of the products of `placed`."""
+    product_probability = _probability(placed.products, thresholds, DetectorLabel.PRODUCT)
+    own_zone = np.where(flags.is_misplaced, NO_ZONE, placed.zone)
+    facings = facings_distributions(product_probability, own_zone, len(view.zone_polygons_px))
+    gap_probability = _probability(placed.gaps, thresholds, DetectorLabel.GAP)
+    gap_facings = _gap_facings(placed.gaps, zone_map, view, gap_probability)
     readings = []
     for index, (zone, _) in enumerate(view.zone_polygons_px):
         if zone.zone_id in view.out_of_view_zone_ids:
             readings.append(ZoneReading(zone, None, reason=UnknownReason.OUT_OF_VIEW))
             continue
-        readings.append(ZoneReading(zone, facings[index], gap_facings=float(min(gap_facings[index], MAX_FACINGS))))
+        readings.append(
+            ZoneReading(
+                zone,
+                facings[index],
+                gap_facings=float(min(gap_facings[index], MAX_FACINGS)),
+                defects=flags.defects_of(own_zone == index),
+                misplaced=flags.misplaced_of(placed.zone == index),
+            )
+        )
     return readings
 
 
@@ -87,7 +132,7 @@ def without_rivals(
     """Drop the less probable of a product and a gap that claim the same place."""
     if not len(products) or not len(gaps):
         return products, gaps
-    clash = _iou(products.xyxy_px, gaps.xyxy_px) > RIVAL_IOU
+    clash = overlaps(products.xyxy_px, gaps.xyxy_px) > RIVAL_IOU
     product_wins = (
         _probability(products, thresholds, DetectorLabel.PRODUCT)[:, None]
         >= _probability(gaps, thresholds, DetectorLabel.GAP)[None, :]
@@ -144,12 +189,3 @@ def _covered_fractions(beneath: NDArray[np.int16], zones_count: int) -> NDArray[
     counted = np.bincount(cells.reshape(-1), minlength=boxes_count * columns_count)
     fractions: NDArray[np.float64] = counted.reshape(boxes_count, columns_count)[:, 1:] / max(spots_count, 1)
     return fractions
-
-
-def _iou(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
-    iou: NDArray[np.float32] = shared / np.maximum(areas[0][:, None] + areas[1][None, :] - shared, 1e-6)
-    return iou

@@ -30,6 +30,7 @@ from edge.glimpse import glimpse
 from edge.model_file import shipped_model
 from edge.picture_file import picture_paths, read_picture
 from edge.place import Place
+from edge.reference_crops import load_reference_crops
 from edge.sight import darkness, shows_shelf
 from edge.smoothing import Outlook
 from edge.tiling import plan_tiles
@@ -89,11 +90,15 @@ def count_pictures(
     threads_count: int,
     as_json: bool,
     draw_folder: Path | None,
+    references_file: Path | None = None,
 ) -> int:
     """Count every picture's zones and print. Returns how many could not be used."""
     try:
         calibration = load_calibration(calibration_file)
-    except CalibrationError as error:
+        crops = None
+        if references_file is not None:
+            crops = load_reference_crops(references_file).belonging_to(calibration)
+    except (CalibrationError, EdgeError) as error:
         _complain(str(error))
         return 1
     detector = _detector(onnx_file, threads_count)
@@ -102,7 +107,7 @@ def count_pictures(
 
     def work(path: Path, image_bgr: BgrImage) -> tuple[Row, Detections, list[Outline]]:
         try:
-            place = Place.of(calibration, (image_bgr.shape[1], image_bgr.shape[0]))
+            place = Place.of(calibration, (image_bgr.shape[1], image_bgr.shape[0]), crops)
         except CalibrationError as error:
             raise PictureError(f"{path}: {error}") from error
         found, readings = _count_honestly(place, detector, image_bgr)
@@ -116,12 +121,14 @@ def count_pictures(
 
     def table(rows: list[Row]) -> Table:
         title = f"calibration {calibration.calibration_id}"
-        shown = Table(_IMAGE_COLUMN, "zone", "sku", "facings", "gaps", "expected", title=title)
+        shown = Table(_IMAGE_COLUMN, "zone", "sku", "facings", "gaps", "expected", "wrong", title=title)
         for row in rows:
             for zone in row["zones"]:
                 facings = str(zone["facings_count"]) if "facings_count" in zone else f"unknown: {zone['reason']}"
                 gaps, expected = zone.get("gap_facings", ""), zone.get("expected_facings_count", "")
-                shown.add_row(row["image"], zone["zone_id"], zone["sku"], facings, str(gaps), str(expected))
+                shown.add_row(
+                    row["image"], zone["zone_id"], zone["sku"], facings, str(gaps), str(expected), _wrong_words(zone)
+                )
         return shown
 
     return _run(paths, work, table, as_json=as_json, draw_folder=draw_folder)
@@ -191,7 +198,16 @@ def _zone_row(reading: ZoneReading) -> Row:
         "facings_mean_count": round(reading.facings.mean_count, 2),
         "gap_facings": round(reading.gap_facings, 2),
         "expected_facings_count": reading.zone.expected_facings_count,
+        "defects": {str(kind): count for kind, count in reading.defects.items()},
+        **({} if reading.misplaced is None else {"misplaced": reading.misplaced}),
     }
+
+
+def _wrong_words(zone: Row) -> str:
+    """What is wrong with packs of a zone, in words for a table."""
+    words = [f"{count} {kind.replace('_', ' ')}" for kind, count in zone.get("defects", {}).items()]
+    words += [f"{count} {sku} misplaced" for sku, count in zone.get("misplaced", {}).items()]
+    return ", ".join(words)
 
 
 def _detect_row(path: Path, image_bgr: BgrImage, detector: Detector, found: Detections) -> Row:

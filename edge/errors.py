@@ -11,6 +11,8 @@ EdgeError
 |   +-- CardMismatch      the card describes another file
 +-- OutboxError           a report cannot be put on the node's disk
 |   +-- OutboxDamaged     nor ever again: the node must start afresh, which puts the file aside
++-- ReferencesError       a file of reference crops cannot be used
+|   +-- ReferencesMismatch  nor with this calibration, as it was taken with another
 +-- DesiredRefused        a desired configuration cannot be taken whole
 """
 
@@ -53,6 +55,14 @@ class OutboxError(EdgeError):
 
 class OutboxDamaged(OutboxError):  # noqa: N818 - it reads as the state it is
     """The outbox file is damaged; the next start of the node puts it aside and begins a new one."""
+
+
+class ReferencesError(EdgeError):
+    """A file of reference crops cannot be used; the text names the file and the field."""
+
+
+class ReferencesMismatch(ReferencesError):  # noqa: N818 - it reads as the state it is
+    """Reference crops were taken with another calibration than the one in force."""
 
 
 class DesiredRefused(EdgeError):  # noqa: N818 - it reads as the event it is

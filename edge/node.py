@@ -22,10 +22,11 @@ from edge.camera_loop import CameraLoop, LoopMaker
 from edge.cameras.choose import open_camera
 from edge.config import CameraConfig, NodeConfig
 from edge.detector import Detector
-from edge.errors import ConfigError, DesiredRefused
+from edge.errors import ConfigError, DesiredRefused, ReferencesError
 from edge.model_file import shipped_model
 from edge.outbox import Outbox
 from edge.publisher import Publisher
+from edge.reference_crops import ReferenceCrops, load_reference_crops
 from edge.reference_file import ReferenceFile
 from edge.settings import LiveSettings, Settings
 from edge.state_folder import take_state_folder
@@ -46,6 +47,7 @@ class Node:
         self._boot_id = uuid4().hex
         self._started_s = time.monotonic()
         self._own = _own_settings(config)
+        self._crops = _own_crops(config)
         self._settings = LiveSettings(self._own)
         self._detector = Detector(config.model.onnx_file or shipped_model(), threads_count=config.model.threads_count)
         self._state_folder = take_state_folder(config.state_dir)
@@ -106,6 +108,7 @@ class Node:
                 evidence_interval_s=self._config.evidence_interval_s,
                 moved_tolerance_fraction=camera.moved_tolerance,
                 references=ReferenceFile(self._config.state_dir, camera.camera_id),
+                crops=self._crops.get(camera.camera_id),
             )
             return CameraLoop(
                 camera.camera_id,
@@ -160,7 +163,12 @@ def check(config: NodeConfig) -> None:
 
     Raises EdgeError.
     """
-    _own_settings(config)
+    settings, crops = _own_settings(config), _own_crops(config)
+    for camera_id in settings.calibrations.keys() & crops.keys():
+        try:
+            crops[camera_id].belonging_to(settings.calibrations[camera_id])
+        except ReferencesError as error:
+            raise ConfigError(f"cameras[{camera_id}].references_file: {error}") from error
     Detector(config.model.onnx_file or shipped_model())
     config.broker.password()
     for camera in config.cameras:
@@ -187,6 +195,15 @@ def _own_settings(config: NodeConfig) -> Settings:
         evidence=config.evidence,
         calibrations=calibrations,
     )
+
+
+def _own_crops(config: NodeConfig) -> dict[str, ReferenceCrops]:
+    """By camera id. Whether they belong to the calibration in force is seen when it is: the hub may send another."""
+    files = {camera.camera_id: camera.references_file for camera in config.cameras}
+    try:
+        return {camera_id: load_reference_crops(file) for camera_id, file in files.items() if file is not None}
+    except ReferencesError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _open_outbox(config: NodeConfig, boot_id: str) -> Outbox:

@@ -4,12 +4,17 @@
 More than two different states within five looks is no state at all: the place is unsettled, and nothing is claimed. Nor
 is what was told before claimed on, when none of five looks saw it. (The first rule is that of Retail-Shelf-Monitoring's
 temporal consensus.)
+
+What is wrong with packs makes no state of its own: of looks that agree on the count, the fewest defects and the fewest
+misplaced packs that all of them saw are told.
 """
 
 from collections import deque
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from contract.counts import FacingsDistribution, UnknownReason
+from contract.counts import DefectKind, FacingsDistribution, UnknownReason
 from edge.counting import ZoneReading
 from edge.facings import mean_distribution, shared_probability
 
@@ -27,6 +32,9 @@ ALIKE_PROBABILITY = 0.6
 """Two looks that share so much probability do not contradict each other: a box in doubt unsettles no shelf."""
 
 
+Kind = TypeVar("Kind", bound=Hashable)
+
+
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What a place is said to be: facings with their gaps, or the reason why nothing can be said."""
@@ -35,11 +43,20 @@ class Outlook:
     gap_facings: float = 0.0
     reason: UnknownReason | None = None
     occluded_fraction: float = 0.0
+    defects: Mapping[DefectKind, int] = field(default_factory=dict)
+    misplaced: Mapping[str, int] | None = None
 
     @classmethod
     def of(cls, reading: ZoneReading) -> "Outlook":
         """The outlook of a single look."""
-        return cls(reading.facings, reading.gap_facings, reading.reason, reading.occluded_fraction)
+        return cls(
+            reading.facings,
+            reading.gap_facings,
+            reading.reason,
+            reading.occluded_fraction,
+            reading.defects,
+            reading.misplaced,
+        )
 
     def is_alike(self, other: "Outlook") -> bool:
         """Whether both are the same state."""
@@ -47,6 +64,10 @@ class Outlook:
             return self.facings is other.facings and self.reason is other.reason
         first_count, second_count = self.facings.mode_count, other.facings.mode_count
         return abs(first_count - second_count) <= int(ALIKE_SHARE * max(first_count, second_count))
+
+    def has_flags_of(self, other: "Outlook") -> bool:
+        """Whether both say the same of what is wrong with packs."""
+        return (self.defects, self.misplaced) == (other.defects, other.misplaced)
 
     def may_be(self, other: "Outlook") -> bool:
         """Whether both could be looks at one unchanged shelf, given how sure each is of its count."""
@@ -88,7 +109,9 @@ class Consensus:
     @property
     def is_undecided(self) -> bool:
         """Whether the newest look disagrees with what is told, so that looking again soon is worth it."""
-        return self.verified is None or not self._looks or not self._looks[-1].is_alike(self.verified)
+        if self.verified is None or not self._looks or not self._looks[-1].is_alike(self.verified):
+            return True
+        return not self._looks[-1].has_flags_of(self.verified)
 
     def _is_supported(self) -> bool:
         """Whether any look could be one at what is told; what none of them saw must not be told on."""
@@ -119,4 +142,16 @@ def _merged(looks: list[Outlook]) -> Outlook:
     if not seen:
         return replace(looks[0], occluded_fraction=occluded_fraction)
     gap_facings = sum(look.gap_facings for look in looks) / len(looks)
-    return Outlook(mean_distribution(seen), gap_facings, occluded_fraction=occluded_fraction)
+    asked = [look.misplaced for look in looks if look.misplaced is not None]
+    return Outlook(
+        mean_distribution(seen),
+        gap_facings,
+        occluded_fraction=occluded_fraction,
+        defects=_seen_by_all([look.defects for look in looks]),
+        misplaced=_seen_by_all(asked) if len(asked) == len(looks) else None,
+    )
+
+
+def _seen_by_all(counts: Sequence[Mapping[Kind, int]]) -> dict[Kind, int]:
+    """The fewest of each kind in any look, kinds that one did not see left out."""
+    return {kind: min(one.get(kind, 0) for one in counts) for kind in counts[0] if all(one.get(kind) for one in counts)}

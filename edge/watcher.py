@@ -25,11 +25,13 @@ from edge.counting import ZoneReading
 from edge.detections import Detections
 from edge.detector import Detector
 from edge.drawing import Outline, evidence_jpeg
+from edge.errors import ReferencesMismatch
 from edge.frames import Frame
 from edge.gate import ChangeGate
 from edge.glimpse import Glimpse, glimpse
 from edge.occlusion import without_hidden
 from edge.place import Place
+from edge.reference_crops import ReferenceCrops
 from edge.settings import Settings
 from edge.sight import BlurWatch, FrozenWatch, darkness, shows_shelf
 from edge.smoothing import SEEN_VIEW, UNSETTLED, Consensus, Outlook
@@ -77,6 +79,7 @@ class Watcher:
         evidence_interval_s: float = 900.0,
         moved_tolerance_fraction: float | None = None,
         references: ReferenceKeeper | None = None,
+        crops: ReferenceCrops | None = None,
     ) -> None:
         self._camera_id = camera_id
         self._detector = detector
@@ -85,6 +88,7 @@ class Watcher:
         usual_fraction = DEFAULT_TOLERANCE_FRACTION if is_live else 0.0
         self._tolerance_fraction = usual_fraction if moved_tolerance_fraction is None else moved_tolerance_fraction
         self._references = references
+        self._crops = crops
         self._standpoint: Standpoint | None = None
         self._is_hidden = False
         self._unrecognised_since_s: float | None = None
@@ -205,11 +209,19 @@ class Watcher:
     def _lay_out(self, calibration: Calibration, frame_wh_px: tuple[int, int]) -> bool:
         if self._place is None or self._place.view.frame_wh_px != frame_wh_px:
             try:
-                self._place = Place.of(calibration, frame_wh_px)
+                self._place = Place.of(calibration, frame_wh_px, self._crops_for(calibration))
             except CalibrationError as error:
                 self._place = None
                 log.warning("the calibration does not fit the picture", camera_id=self._camera_id, reason=str(error))
         return self._place is not None
+
+    def _crops_for(self, calibration: Calibration) -> ReferenceCrops | None:
+        """The reference crops, where they are this calibration's: others cost the second look, never the count."""
+        try:
+            return self._crops.belonging_to(calibration) if self._crops else None
+        except ReferencesMismatch as mismatch:
+            log.warning("no second look", camera_id=self._camera_id, reason=str(mismatch))
+            return None
 
     def _count(self, frame: Frame, seen: Glimpse) -> None:
         """Ask the furniture whether the view is the calibrated one, then the detector what stands on it."""
@@ -274,7 +286,9 @@ class Watcher:
         if view is None:
             return Look(look_again_soon=soon)
         said = [view] + [(zone.verified or UNSETTLED) if view.reason is None else view for zone in self._zones]
-        changed = self._told is None or any(not a.is_alike(b) for a, b in zip(said, self._told, strict=True))
+        changed = self._told is None or any(
+            not (a.is_alike(b) and a.has_flags_of(b)) for a, b in zip(said, self._told, strict=True)
+        )
         view_changed = self._told is None or not said[0].is_alike(self._told[0])
         make_report = None
         if changed or monotonic_s - self._told_s >= settings.report_interval_s:
@@ -336,5 +350,7 @@ def _zone_count(zone_id: str, sku: str, outlook: Outlook) -> ZoneCount:
         reason=outlook.reason,
         facings=outlook.facings,
         gap_facings=round(outlook.gap_facings, 3) if seen else 0.0,
+        defects=dict(outlook.defects) if seen else {},
+        misplaced=dict(outlook.misplaced) if seen and outlook.misplaced is not None else None,
         occluded_fraction=round(outlook.occluded_fraction, 3),
     )

@@ -15,8 +15,10 @@ from edge.errors import EdgeError
 from simulator.errors import SimulatorError
 from simulator.picture.speed import measure_render_speed
 from simulator.rig.durability import DurabilityOutcome, run_durability
+from simulator.rig.measure_second_look import measure_second_look, pictures_total
 from simulator.rig.vision_bench import chosen_models, measure_vision
 from simulator.rig.vision_table import vision_table
+from simulator.store.plan import STORES_FOLDER, load_store_plan
 
 app = typer.Typer(no_args_is_help=True, help="Measure and torture the system.")
 
@@ -131,6 +133,39 @@ def vision(
         typer.echo(json.dumps(speed.to_dict()))
     else:
         Console().print(vision_table(speed))
+
+
+@app.command("second-look")
+def second_look(
+    *,
+    references: Annotated[int, typer.Option(min=1, help="Photographs of each tidy bay.")] = 3,
+    pictures: Annotated[int, typer.Option(min=1, help="Photographs of each spoilt bay.")] = 6,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses what goes wrong.")] = 1,
+    model: Annotated[Path | None, typer.Option(help="ONNX file; default: the model that came along.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """State how many misplaced, turned and damaged packs the second look finds on rendered bays, and its cost."""
+    plan = load_store_plan(STORES_FOLDER / "minimarket.toml")
+    with Progress(console=Console(stderr=True)) as bars:
+        task = bars.add_task("pictures", total=pictures_total(plan, references, pictures))
+        score = measure_second_look(
+            references_count=references,
+            pictures_count=pictures,
+            seed=seed,
+            onnx_file=model,
+            plan=plan,
+            progress=lambda: bars.advance(task),
+        )
+    figures = score.to_dict()
+    if as_json:
+        typer.echo(json.dumps(figures))
+        return
+    table = Table("what", "figure", title="Second look, rendered minimarket, the detector's own boxes")
+    for wrong, counts in figures.pop("findings").items():
+        table.add_row(f"packs: {wrong}", ", ".join(f"{count} {finding}" for finding, count in counts.items()))
+    for what, figure in figures.items():
+        table.add_row(what.replace("_", " "), str(figure))
+    Console().print(table)
 
 
 def _table(outcome: DurabilityOutcome) -> Table:
