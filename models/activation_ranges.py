@@ -5,7 +5,8 @@ The measuring is ours because calibration of onnxruntime either holds the tensor
 extremes of a single odd picture; here each picture leaves two figures per tensor.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 import onnxruntime
@@ -45,7 +46,7 @@ def measure_ranges(network: ModelProto, blobs: Iterable[NDArray[np.float32]]) ->
     return {name: (float(low), float(high)) for name, low, high in zip(names, lowest, highest, strict=True)}
 
 
-def with_silu_floor(ranges: Mapping[str, tuple[float, float]], silu_inputs: Set[str]) -> Ranges:
+def with_silu_floor(ranges: Mapping[str, tuple[float, float]], silu_inputs: AbstractSet[str]) -> Ranges:
     """Ranges whose lower end is cut where SiLU forgets what it reads."""
     return {
         name: (max(low, SILU_FLOOR), high) if name in silu_inputs else (low, high)
@@ -53,7 +54,7 @@ def with_silu_floor(ranges: Mapping[str, tuple[float, float]], silu_inputs: Set[
     }
 
 
-def with_ties(ranges: Mapping[str, tuple[float, float]], groups: Iterable[Set[str]]) -> Ranges:
+def with_ties(ranges: Mapping[str, tuple[float, float]], groups: Iterable[AbstractSet[str]]) -> Ranges:
     """Ranges in which all tensors of a group have the one that holds them all."""
     tied = dict(ranges)
     for group in groups:

@@ -77,6 +77,22 @@ def source_scores(lines: Iterable[SourceScored], seen_sources: frozenset[str], s
     ]
 
 
+def seen_sources(card: ModelCard) -> frozenset[str]:
+    """Sources of photographs that trained the card's weights."""
+    return frozenset(source.name for source in card.sources) - {RENDERS_SOURCE}
+
+
+def photograph_scores(
+    card: ModelCard,
+    photographs: list[Photograph],
+    found: Mapping[str, FoundBoxes],
+    thresholds: Mapping[DetectorLabel, float],
+) -> list[SourceScore]:
+    """Scores on photographs in a card's words; those over all sources count as seen when any source was."""
+    seen = seen_sources(card)
+    return source_scores(score_sources(photographs, found, thresholds), seen | {ALL_SOURCES} if seen else seen)
+
+
 def make_card(
     onnx_path: Path,
     recipe: Recipe,
@@ -130,12 +146,12 @@ def fill_card(
     card = read_card(path)
     photographs = read_annotations(annotations)
     found = detect(photographs, path)
-    seen = frozenset(source.name for source in card.sources) - {RENDERS_SOURCE}
+    seen = seen_sources(card)
     renders = as_photographs(renders_folder, "val", card.labels, RENDERS_LICENCE)
     free = [photograph for photograph in photographs if photograph.may_train]
     found_in_renders = detect(renders, path)
     thresholds = choose_thresholds([(renders, found_in_renders), (free, found)], card.labels)
-    scores = source_scores(score_sources(photographs, found, thresholds), seen | {ALL_SOURCES} if seen else seen)
+    scores = photograph_scores(card, photographs, found, thresholds)
     if before is not None:
         unseen = [photograph for photograph in photographs if photograph.source in seen]
         earlier = score_sources(unseen, detect(unseen, before), thresholds)
