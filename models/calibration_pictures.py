@@ -39,7 +39,7 @@ def choose_pictures(
     chosen = _spread(free, min(len(free), max(round(count * PHOTOGRAPHS_SHARE), count - len(renders))))
     drawn = _spread(sorted(renders), count - len(chosen))
     closed = {file_sha256(one.path): one for one in known if not one.may_train}
-    for path in drawn:
+    for path in drawn if closed else ():
         if (original := closed.get(file_sha256(path))) is not None:
             raise LicenceError(f"{path}: is {original.path.name}, whose may_train is false ({original.licence})")
     return [*drawn, *chosen]

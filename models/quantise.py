@@ -68,6 +68,8 @@ def _quantised(network: ModelProto, ranges: Ranges, left_out: set[str], *, seven
     quantizer.quantize_model()
     quantised: ModelProto = quantizer.model.model
     del quantised.graph.value_info[:]  # stale: the loader infers them anew
+    del quantised.metadata_props[:]  # the quantizer notes there what it did; a node reads the class names there
+    quantised.metadata_props.extend(network.metadata_props)
     sort_by_need(quantised)
     onnx.checker.check_model(quantised)
     return quantised

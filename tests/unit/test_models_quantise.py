@@ -350,7 +350,7 @@ class TestTheCommand:
         assert detector.card.quantised_from_sha256 == read_card(shipped / "toy.card.json").onnx_sha256
         assert {score.source for score in detector.card.scores} == {"renders"}
         shown = products(range(12), row=3)
-        found = detector.detect(shelf_picture(shown, wh_px=(640, 384)))
+        found = detector.detect(shelf_picture(shown, wh_px=SHELF_WH_PX))
         assert len(found) == len(shown)
 
     def test_a_model_that_loses_its_counts_leaves_everything_as_it_was(self, tmp_path: Path, pictures: Path) -> None:
