@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from contract.model_card import CountGate, ModelCard, Precision
 from models.annotations import Photograph, read_annotations
