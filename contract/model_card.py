@@ -103,6 +103,36 @@ class Speed(Message):
     """Bare run of the INT8 network to that of the float one, where there is one."""
 
 
+class Precision(StrEnum):
+    """In which numbers a network computes."""
+
+    FP32 = "fp32"
+    INT8 = "int8"
+    """Weights and activations in 8 bits; what makes boxes and scores of them may stay in float."""
+
+
+class CountGate(Message):
+    """How well a quantised network keeps the counts of products of its float twin, each at its own thresholds."""
+
+    images_count: Annotated[int, Field(ge=1)]
+    boxes_count: Annotated[int, Field(ge=1)]
+    """True products on these pictures."""
+    float_count_error_fraction: Annotated[float, Field(ge=0)]
+    """Sum of absolute count errors of the float network over the pictures, divided by the true boxes."""
+    count_error_fraction: Annotated[float, Field(ge=0)]
+    """The same of the quantised network."""
+    count_difference_fraction: Annotated[float, Field(ge=0)]
+    """Sum over the pictures of |quantised count - float count|, divided by the sum of the float counts."""
+    limit_fraction: Annotated[float, Field(ge=0)]
+    """The most that the two errors, and the two counts, may differ by."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the quantised network may take the float one's place."""
+        error_change = abs(self.count_error_fraction - self.float_count_error_fraction)
+        return max(error_change, self.count_difference_fraction) <= self.limit_fraction
+
+
 class ModelCard(Message):
     """Stands beside the ONNX file as `NAME.card.json`. A node refuses a file that its card does not describe."""
 
@@ -133,6 +163,11 @@ class ModelCard(Message):
     false_defects: FalseDefects | None = None
     speed: Speed | None = None
     weaknesses: tuple[str, ...] = ()
+    precision: Precision = Precision.FP32
+    quantised_from_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """The float ONNX file that this one was made of; absent when it is a float one itself."""
+    count_gate: CountGate | None = None
+    """What the comparison with the float twin showed; absent on a float network."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -6,12 +6,14 @@ import contextlib
 import ctypes
 import hashlib
 import sys
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 import onnxruntime as ort
 from pydantic import ValidationError
 
-from contract.model_card import DetectorHead, ModelCard
+from contract.model_card import DetectorHead, ModelCard, Precision
 from edge.errors import CardMismatch, ModelError
 
 SHIPPED_FOLDER = Path(__file__).resolve().parent.parent / "models"
@@ -19,14 +21,34 @@ CARD_SUFFIX = ".card.json"
 
 
 def shipped_model() -> Path:
-    """The newest model that came with the program.
+    """The model that came with the program: of the newest training, in 8 bits where that keeps the counts.
 
     Raises ModelError when there is none.
     """
-    cards = [read_card(file) for file in SHIPPED_FOLDER.glob(f"*{CARD_SUFFIX}")]
-    if not cards:
+    card = preferred_card([read_card(file) for file in SHIPPED_FOLDER.glob(f"*{CARD_SUFFIX}")])
+    if card is None:
         raise ModelError(f"no model came with the program ({SHIPPED_FOLDER} holds no card); name one with --model")
-    return SHIPPED_FOLDER / max(cards, key=lambda card: card.trained_at).onnx_file
+    return SHIPPED_FOLDER / card.onnx_file
+
+
+def preferred_card(cards: Iterable[ModelCard]) -> ModelCard | None:
+    """The card that a node takes when it is told none, in whatever order they come.
+
+    The newest float network, or its 8-bit twin where one passed its count gate, for a small computer's sake. An 8-bit
+    network made of another file is no twin, and one that did not pass is never taken unasked.
+    """
+
+    def newest(card: ModelCard) -> tuple[datetime, str]:
+        return card.trained_at, card.model_id
+
+    known = list(cards)
+    floats = [card for card in known if card.precision is Precision.FP32]
+    quantised = [card for card in known if card.count_gate is not None and card.count_gate.passed]
+    if not floats:
+        return max(quantised, key=newest, default=None)
+    best = max(floats, key=newest)
+    twins = [card for card in quantised if card.quantised_from_sha256 == best.onnx_sha256]
+    return max(twins, key=newest, default=best)
 
 
 def read_card(card_file: Path) -> ModelCard:

@@ -90,6 +90,17 @@ def _rounded(figure: float | None) -> float | None:
     return None if figure is None else round(figure, 4)
 
 
+def seen_sources(card: ModelCard) -> frozenset[str]:
+    """Sources of photographs that trained the card's weights."""
+    return frozenset(source.name for source in card.sources) - {RENDERS_SOURCE}
+
+
+def photograph_scores(card: ModelCard, lines: Iterable[SourceScored]) -> list[SourceScore]:
+    """Evaluation lines of photographs in a card's words; those over all sources count as seen when any source was."""
+    seen = seen_sources(card)
+    return source_scores(lines, seen | {ALL_SOURCES} if seen else seen)
+
+
 def make_card(
     onnx_path: Path,
     recipe: Recipe,
@@ -146,13 +157,13 @@ def fill_card(
     card = read_card(path)
     photographs = drawn_by_people(read_annotations(annotations), annotations)
     found = detect(photographs, path)
-    seen = frozenset(source.name for source in card.sources) - {RENDERS_SOURCE}
+    seen = seen_sources(card)
     renders = as_photographs(renders_folder, "val", card.labels, RENDERS_LICENCE)
     free = [photograph for photograph in photographs if photograph.may_train]
     found_in_renders = detect(renders, path)
     thresholds = choose_thresholds([(renders, found_in_renders), (free, found)], card.labels)
     lines = score_sources(photographs, found, thresholds)
-    scores = source_scores(lines, seen | {ALL_SOURCES} if seen else seen)
+    scores = photograph_scores(card, lines)
     judged: set[str] = set()
     for other_path in held_out:
         other = read_card(other_path)

@@ -84,3 +84,53 @@ def export_command(
         )
     write_card(card, card_of(path))
     typer.echo(f"{path} and {card_of(path)}")
+
+
+@app.command("quantise")
+def quantise_command(
+    onnx: Annotated[Path, typer.Argument(help="The float model; its card, with thresholds chosen, lies beside it.")],
+    *,
+    pictures: Annotated[
+        Path,
+        typer.Option("--calibration-pictures", help="The training's `pictures` folder: renders to measure and count."),
+    ],
+    target: Annotated[Path, typer.Option("--onnx", help="The file to write; its card lies beside it.")],
+    annotations: AnnotationsOption = None,
+    gate_annotations: Annotated[
+        Path | None,
+        typer.Option(
+            "--gate-annotations", help="COCO file of photographs to count only; all of --annotations if absent."
+        ),
+    ] = None,
+    pictures_count: Annotated[int, typer.Option("--pictures-count", min=1, help="Pictures to calibrate on.")] = 48,
+    seven_bits: Annotated[
+        bool, typer.Option("--seven-bits", help="Smaller weights, for x86 processors without VNNI.")
+    ] = False,
+) -> None:
+    """Write an 8-bit model, if it counts as the float one does; else exit with 1 and leave everything as it was."""
+    from models.quantised_model import quantise_model  # noqa: PLC0415 - loads onnx
+    from models.session_speed import median_ratio  # noqa: PLC0415
+
+    with PlainErrors():
+        gate = quantise_model(
+            onnx,
+            target,
+            pictures,
+            annotations=annotations,
+            gate_annotations=gate_annotations,
+            pictures_count=pictures_count,
+            seven_bits=seven_bits,
+            say=typer.echo,
+        )
+    typer.echo(
+        f"{gate.boxes_count} products on {gate.images_count} pictures: count error {gate.count_error_fraction:.2%} "
+        f"in 8 bits, {gate.float_count_error_fraction:.2%} in float; "
+        f"counts differ by {gate.count_difference_fraction:.2%}"
+    )
+    if not gate.passed:
+        typer.echo(
+            f"count gate refused it: at most {gate.limit_fraction:.0%} may differ; {target} was not written", err=True
+        )
+        raise typer.Exit(1)
+    ratio = median_ratio(target, onnx, input_wh_px=(640, 384))
+    typer.echo(f"{target}: passed the count gate; a run costs {ratio:.2f} of the float one's (640x384, one thread)")

@@ -15,12 +15,14 @@ from calibration.document import Calibration
 from contract.counts import SightState, UnknownReason
 from contract.desired import DesiredConfig
 from contract.envelope import Message
-from contract.model_card import ModelCard
+from contract.model_card import ModelCard, Precision
 from contract.reports import Committed, CountReport
 from contract.schemas import WIRE_TYPES, json_schemas
 from contract.status import NodeStatus
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN_INT8_CARD = GOLDEN / "model_card.v1.int8.json"
+"""A card with the fields that came with quantised networks; one from before them is a card of a float network."""
 
 
 def golden_file(wire_type: type[Message], version: int = 1) -> Path:
@@ -172,3 +174,21 @@ def test_the_golden_card_takes_any_input_of_its_stride() -> None:
     card = ModelCard.read(golden_file(ModelCard).read_bytes())
     assert card.input_wh_px is None
     assert [str(label) for label in card.labels] == ["product", "gap", "price_tag"]
+
+
+def test_a_card_from_before_quantised_networks_is_one_of_a_float_network() -> None:
+    card = ModelCard.read(golden_file(ModelCard).read_bytes())
+    assert card.precision is Precision.FP32
+    assert card.count_gate is None
+    assert card.quantised_from_sha256 is None
+
+
+def test_the_golden_card_of_a_quantised_network_names_its_float_twin_and_what_the_comparison_showed() -> None:
+    card = ModelCard.read(GOLDEN_INT8_CARD.read_bytes())
+    assert ModelCard.read(card.to_json()) == card
+    assert card.precision is Precision.INT8
+    assert card.quantised_from_sha256 == ModelCard.read(golden_file(ModelCard).read_bytes()).onnx_sha256
+    assert card.count_gate is not None
+    assert card.count_gate.passed
+    assert not card.count_gate.model_copy(update={"count_difference_fraction": 0.021}).passed
+    assert not card.count_gate.model_copy(update={"count_error_fraction": 0.071}).passed
