@@ -76,7 +76,8 @@ def _pooling(window: tuple[float, float]) -> FloatArray:
     sampled[np.arange(_CORE_PX), first] = 1 - share
     sampled[np.arange(_CORE_PX), first + 1] += share
     weights = sampled.reshape(CELLS_COUNT, _CORE_PX // CELLS_COUNT, SIDE_PX).mean(axis=1)
-    return weights.astype(np.float32)
+    narrow: NDArray[np.float32] = weights.astype(np.float32)
+    return narrow
 
 
 _POOL = np.stack([_pooling(window) for window in WINDOWS])

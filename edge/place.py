@@ -90,7 +90,8 @@ def box_wh_mm(view: CameraView, xyxy_px: NDArray[np.float32]) -> NDArray[np.floa
     ends_px = [np.stack(end, axis=1) for end in ((left, y_px), (right, y_px), (x_px, top), (x_px, bottom))]
     west, east, north, south = (view.to_bay_mm(end) for end in ends_px)
     wh_mm = np.stack([np.linalg.norm(east - west, axis=1), np.linalg.norm(north - south, axis=1)], axis=1)
-    return np.nan_to_num(wh_mm, nan=np.inf)
+    known_mm: NDArray[np.float64] = np.nan_to_num(wh_mm, nan=np.inf)
+    return known_mm
 
 
 def _counting_thresholds(card: ModelCard) -> dict[DetectorLabel, float]:

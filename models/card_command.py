@@ -38,9 +38,7 @@ def card_command(
     scales: Annotated[
         str, typer.Option("--scales", help="Feeding sizes to score as well, e.g. 0.5,1,2; goes with --annotations.")
     ] = "",
-    speed: Annotated[
-        Path | None, typer.Option("--speed", help="JSON file with the measured speed, bare or in a field `speed`.")
-    ] = None,
+    speed: Annotated[Path | None, typer.Option("--speed", help="What `facings bench vision --json` printed.")] = None,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the card as the tables of models/README.md.")
     ] = False,
@@ -60,8 +58,8 @@ def card_command(
             raise WorkshopError(
                 "--held-out and --scales score photographs: name them with --annotations and --pictures"
             )
-        measured = None if speed is None else read_speed(speed)  # a fault here shows before minutes of scoring
         shown = read_card(card)
+        measured = None if speed is None else read_speed(speed, shown.model_id)  # faults show before minutes of scoring
         if annotations is not None and pictures is not None:
             shown = fill_card(card, annotations, pictures, held_out=held_out or (), scales=parse_scales(scales))
         if measured is not None or weakness is not None or holds is not None:

@@ -210,19 +210,29 @@ def set_on_card(
     return changed
 
 
-def read_speed(path: Path) -> Speed:
-    """Read a measured speed: the fields of `Speed`, alone or as the field `speed` of what a benchmark printed.
+def read_speed(path: Path, model_id: str) -> Speed:
+    """The speed of a model in what `facings bench vision --json` printed.
 
     Raises WorkshopError naming the file and the fault.
     """
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        inner = table["speed"] if isinstance(table, dict) and "speed" in table else table
-        return Speed.read(json.dumps(inner))
+        measured = {model["model_id"]: model for model in table["models"]}
+        if model_id not in measured:
+            raise WorkshopError(f"{path}: measures {', '.join(measured)}, not {model_id}")
+        model = measured[model_id]
+        return Speed(
+            machine=table["machine"],
+            input_wh_px=tuple(model["input_wh_px"]),
+            bare_run_ms=model["bare"]["wall_ms"],
+            look_ms=model["full"]["wall_ms"],
+            ratio=model["ratio_wall"],
+            int8_ratio=table["int8_share"].get(model["onnx_file"].removesuffix(".onnx")),
+        )
     except OSError as error:
         raise WorkshopError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValidationError, ValueError) as error:
-        raise WorkshopError(f"{path}: {error}") from error
+    except (ValidationError, ValueError, KeyError, TypeError) as error:
+        raise WorkshopError(f"{path}: is nothing that `facings bench vision --json` prints: {error!r}") from error
 
 
 def read_card(path: Path) -> ModelCard:

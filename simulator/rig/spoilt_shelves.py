@@ -137,7 +137,7 @@ def _picture(plan: StorePlan, bay: BayPlan, scene: Scene, rng: np.random.Generat
     sku_of = {zone.zone_id: zone.sku for row in bay.rows for zone in row.zones}
     packs = []
     for box in drawn.boxes:
-        if box.label != DetectorLabel.PRODUCT or box.depth_index:
+        if box.label != "product" or box.depth_index:
             continue
         zone_id = box.ref_id.split("/")[0]
         pack = by_ref[box.ref_id]

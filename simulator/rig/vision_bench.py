@@ -2,6 +2,7 @@
 """`facings bench vision`: lays out what is measured, runs it, and puts the networks side by side."""
 
 import json
+import platform
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -31,10 +32,22 @@ class VisionSpeed:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
+            "machine": machine_name(),
             "models": [model.to_dict() for model in self.models],
             "int8_share": self.int8_share,
             "peer": self.peer,
         }
+
+
+def machine_name() -> str:
+    """The processor in its maker's words, where the system tells them."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.lower().startswith(("model name", "model\t"))]
+    named = [name for name in names if not name.isdigit()]
+    return f"{named[0] if named else platform.processor() or platform.machine()}, one thread"
 
 
 def chosen_models(named: list[Path]) -> list[Path]:

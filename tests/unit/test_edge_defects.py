@@ -148,7 +148,7 @@ def test_a_report_tells_none_misplaced_from_nobody_asked() -> None:
     assert sent({})["misplaced"] == {}
     assert sent({"TEA": 2})["misplaced"] == {"TEA": 2}
     with pytest.raises(ValueError, match="misplaced must be absent"):
-        ZoneCount(zone_id="z", sku="A", state=SightState.UNKNOWN, reason="black", misplaced={})  # type: ignore[arg-type]
+        ZoneCount(zone_id="z", sku="A", state=SightState.UNKNOWN, reason="black", misplaced={})
 
 
 def painted(tops_green: set[int], *, columns: range = range(2, 40, 4)) -> Picture:
