@@ -3,6 +3,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -83,7 +84,7 @@ def test_the_markdown_tells_skill_from_memory(tmp_path: Path) -> None:
     unseen = _section(page, "Photographs that trained nothing")
     assert "| Turkish cabinets | product | 3 | 40 | 0.910 | 0.500 | 0.800 | 3.1% | 4.2% |" in unseen
     assert "thai_shop" not in unseen
-    before = _section(page, "Photographs that took part, scored by the weights from before that")
+    before = _section(page, "Photographs that took part, scored by a training that left their source out")
     assert "| thai_shop | product | 3 | 40 | 0.720 | 0.500 | 0.800 | 3.1% | 4.2% | 0.970 / 3.1% |" in before
     assert "0.880" in _section(page, "Renders that trained nothing")
     assert "0.5 x" in _section(page, "Photographs fed at other sizes")
@@ -110,17 +111,39 @@ def test_the_shipped_card_is_shown_as_it_is() -> None:
     assert shipped_card_path().read_bytes() == before
 
 
-@pytest.mark.parametrize("wrapped", [True, False])
-def test_a_measured_speed_is_written_and_the_rest_stays(tmp_path: Path, *, wrapped: bool) -> None:
+def _bench(**changes: Any) -> str:
+    """What `facings bench vision --json` prints, as far as a card asks."""
+    spent = {"wall_ms": SPEED.bare_run_ms}, {"wall_ms": SPEED.look_ms}
+    model = {
+        "model_id": "toy",
+        "onnx_file": "toy.onnx",
+        "input_wh_px": SPEED.input_wh_px,
+        "bare": spent[0],
+        "full": spent[1],
+        "ratio_wall": SPEED.ratio,
+    }
+    shares = {} if SPEED.int8_ratio is None else {"toy": SPEED.int8_ratio}
+    return json.dumps({"machine": SPEED.machine, "models": [model | changes], "int8_share": shares})
+
+
+def test_a_measured_speed_is_written_and_the_rest_stays(tmp_path: Path) -> None:
     card_path = write_toy_model(tmp_path, weaknesses=("Bags are missed.",)).with_name("toy.card.json")
-    fields = SPEED.model_dump(mode="json")
     measured = tmp_path / "speed.json"
-    measured.write_text(json.dumps({"speed": fields, "rivals": []} if wrapped else fields))
+    measured.write_text(_bench())
     outcome = CliRunner().invoke(app, ["card", str(card_path), "--speed", str(measured)])
     assert outcome.exit_code == 0, outcome.output
     card = ModelCard.read(card_path.read_bytes())
     assert card.speed == SPEED
     assert card.weaknesses == ("Bags are missed.",)
+
+
+def test_the_speed_of_another_model_is_refused(tmp_path: Path) -> None:
+    card_path = write_toy_model(tmp_path).with_name("toy.card.json")
+    measured = tmp_path / "speed.json"
+    measured.write_text(_bench(model_id="other"))
+    outcome = CliRunner().invoke(app, ["card", str(card_path), "--speed", str(measured)])
+    assert outcome.exit_code == 2
+    assert "measures other, not toy" in outcome.stderr
 
 
 def test_weaknesses_are_replaced_together(tmp_path: Path) -> None:
@@ -133,9 +156,9 @@ def test_weaknesses_are_replaced_together(tmp_path: Path) -> None:
     ("words", "complaint"),
     [
         (["--speed", "{folder}/none.json"], "none.json: cannot be read"),
-        (["--speed", "{folder}/toy.card.json"], "bare_run_ms"),
+        (["--speed", "{folder}/toy.card.json"], "is nothing that `facings bench vision --json` prints"),
         (["--annotations", "{folder}/a.json"], "--annotations and --pictures go together"),
-        (["--scales", "0.5"], "--before and --scales score photographs"),
+        (["--scales", "0.5"], "--held-out and --scales score photographs"),
         (["--markdown", "--name", "cabinets"], "expected SOURCE=WORDS"),
     ],
 )
