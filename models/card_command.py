@@ -35,6 +35,10 @@ def card_command(
     holds: Annotated[
         tuple[float, float] | None, typer.Option("--holds", help="Facing heights (px at the input) that scored well.")
     ] = None,
+    default_input: Annotated[
+        tuple[int, int] | None,
+        typer.Option("--default-input", help="Width and height (px) that a node feeds where it knows no scale."),
+    ] = None,
     scales: Annotated[
         str, typer.Option("--scales", help="Feeding sizes to score as well, e.g. 0.5,1,2; goes with --annotations.")
     ] = "",
@@ -60,6 +64,8 @@ def card_command(
             )
         shown = read_card(card)
         measured = None if speed is None else read_speed(speed, shown.model_id)  # faults show before minutes of scoring
+        if default_input is not None:
+            shown = set_on_card(card, default_input_wh_px=default_input)  # before the scores, which follow from it
         if annotations is not None and pictures is not None:
             shown = fill_card(card, annotations, pictures, held_out=held_out or (), scales=parse_scales(scales))
         if measured is not None or weakness is not None or holds is not None:

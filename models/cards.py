@@ -160,7 +160,7 @@ def fill_card(
     seen = seen_sources(card)
     renders = as_photographs(renders_folder, "val", card.labels, RENDERS_LICENCE)
     free = [photograph for photograph in photographs if photograph.may_train]
-    found_in_renders = detect(renders, path)
+    found_in_renders = detect(renders, path, calibrated=True)  # as a node that knows its shelf's scale sees it
     thresholds = choose_thresholds([(renders, found_in_renders), (free, found)], card.labels)
     lines = score_sources(photographs, found, thresholds)
     scores = photograph_scores(card, lines)
@@ -193,10 +193,12 @@ def set_on_card(
     speed: Speed | None = None,
     weaknesses: Iterable[str] | None = None,
     holds_px: tuple[float, float] | None = None,
+    default_input_wh_px: tuple[int, int] | None = None,
 ) -> ModelCard:
     """Write what a person or a benchmark knows onto a card; what is `None` stays as it was.
 
-    `holds_px` is the range of facing heights at the network's input in which the scores were found to hold, where
+    `default_input_wh_px` is what a node shall feed where it knows nothing of the scale. `holds_px` is the range of
+    facing heights at the network's input in which the scores were found to hold, where
     that is narrower than what training covered. Raises WorkshopError.
     """
     card = read_card(path)
@@ -204,8 +206,14 @@ def set_on_card(
         "speed": speed,
         "weaknesses": None if weaknesses is None else tuple(weaknesses),
         "facing_height_range_px": holds_px,
+        "default_input_wh_px": default_input_wh_px,
     }
-    changed = card.model_copy(update={field: value for field, value in known.items() if value is not None})
+    try:
+        changed = ModelCard.model_validate(
+            dict(card) | {field: value for field, value in known.items() if value is not None}
+        )
+    except ValidationError as error:
+        raise WorkshopError(f"{path}: {error}") from error
     write_card(changed, path)
     return changed
 

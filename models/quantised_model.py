@@ -95,7 +95,7 @@ def _judged(
 ) -> tuple[ModelCard, CountGate]:
     """The card with thresholds chosen again, the count gate and scores."""
     card, float_thresholds = read_card(card_path), read_card(float_path).confidence_thresholds
-    drawn = _compared(renders, float_path, card_path)
+    drawn = _compared(renders, float_path, card_path, calibrated=True)
     counted_names = {one.path.name for one in counted}
     union = [*counted, *(one for one in free if one.path.name not in counted_names)]
     shot = _compared(union, float_path, card_path)
@@ -113,7 +113,10 @@ def _judged(
     return card.model_copy(update=update), gate
 
 
-def _compared(photographs: list[Photograph], float_path: Path, card_path: Path) -> Compared:
+def _compared(
+    photographs: list[Photograph], float_path: Path, card_path: Path, *, calibrated: bool = False
+) -> Compared:
     if len({photograph.path.name for photograph in photographs}) != len(photographs):
         raise WorkshopError("two photographs share a file name, so their counts would mix; rename one")
-    return Compared(photographs, detect(photographs, float_path), detect(photographs, card_path))
+    found = (detect(photographs, path, calibrated=calibrated) for path in (float_path, card_path))
+    return Compared(photographs, *found)
