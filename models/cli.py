@@ -18,7 +18,9 @@ card_command.register(app)
 evaluate_command.register(app)
 add_data_commands(app)
 
-RecipeOption = Annotated[Path, typer.Option("--recipe", help="TOML recipe, e.g. models/recipes/shelf-nano-2-fine.toml.")]
+RecipeOption = Annotated[
+    Path, typer.Option("--recipe", help="TOML recipe, e.g. models/recipes/shelf-nano-2-fine.toml.")
+]
 AnnotationsOption = Annotated[
     Path | None, typer.Option("--annotations", help="COCO file of photographs; only those that may train take part.")
 ]
