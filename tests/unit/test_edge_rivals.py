@@ -77,3 +77,9 @@ def test_a_crowd_too_dense_for_pairs_is_judged_alike(drawn: list[tuple[float, fl
 def test_ten_thousand_boxes_on_one_spot_leave_one() -> None:
     xyxy = np.tile(np.array([[10, 10, 500, 500]], np.float32), (10_000, 1))
     assert standing(xyxy, np.zeros(10_000, np.int64), overlap_over(0.6), reach_fraction=0.4).tolist() == [0]
+
+
+def test_a_box_turned_inside_out_topples_nobody() -> None:
+    """An untrained network says such boxes; their area is below zero, so any overlap looks large beside it."""
+    xyxy = np.array([[40, 10, 20, 60], [30, 10, 50, 60]], np.float32)
+    assert standing(xyxy, np.zeros(2, np.int64), overlap_over(0.5), reach_fraction=1.0).tolist() == [0, 1]
