@@ -94,6 +94,7 @@ def read_zones(
     facings = facings_distributions(product_probability, own_zone, len(view.zone_polygons_px))
     gap_probability = _probability(placed.gaps, thresholds, DetectorLabel.GAP)
     gap_facings = _gap_facings(placed.gaps, zone_map, view, gap_probability)
+    none_is_spoilt = not flags.defects.any()
     readings = []
     for index, (zone, _) in enumerate(view.zone_polygons_px):
         if zone.zone_id in view.out_of_view_zone_ids:
@@ -104,7 +105,7 @@ def read_zones(
                 zone,
                 facings[index],
                 gap_facings=float(min(gap_facings[index], MAX_FACINGS)),
-                defects=flags.defects_of(own_zone == index),
+                defects={} if none_is_spoilt else flags.defects_of(own_zone == index),
                 misplaced=flags.misplaced_of(placed.zone == index),
             )
         )

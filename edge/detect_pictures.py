@@ -181,7 +181,11 @@ def _count_honestly(place: Place, detector: Detector, image_bgr: BgrImage) -> tu
     """Count as the node does: a picture of something else says nothing about this shelf."""
     found, readings = place.count(detector, image_bgr)
     reason = darkness(glimpse(image_bgr).thumbnail)
-    if reason is None and not shows_shelf(readings, len(found.of(DetectorLabel.PRICE_TAG))):
+    if reason is None and not shows_shelf(
+        readings,
+        found.count_of(DetectorLabel.PRICE_TAG),
+        places_count=found.count_of(DetectorLabel.PRODUCT, DetectorLabel.GAP),
+    ):
         reason = UnknownReason.NO_SHELF
     if reason is None:
         return found, readings

@@ -46,6 +46,10 @@ class Detections:
         """Those whose confidence reaches the threshold of their label."""
         return self.where(self.confidence >= thresholds_array(self.labels, thresholds)[self.class_id])
 
+    def count_of(self, *labels: DetectorLabel) -> int:
+        """How many there are of some labels."""
+        return sum(len(self.of(label)) for label in labels)
+
     def label_of(self, index: int) -> DetectorLabel:
         """Label of one box."""
         return self.labels[int(self.class_id[index])]

@@ -266,7 +266,11 @@ class Watcher:
         assert self._boxes is not None  # noqa: S101 - the detector was asked
         if all(reading.reason is UnknownReason.OCCLUDED for reading in readings):
             return UnknownReason.OCCLUDED
-        if not shows_shelf(readings, len(self._boxes.of(DetectorLabel.PRICE_TAG))):
+        if not shows_shelf(
+            readings,
+            self._boxes.count_of(DetectorLabel.PRICE_TAG),
+            places_count=self._boxes.count_of(DetectorLabel.PRODUCT, DetectorLabel.GAP),
+        ):
             return UnknownReason.NO_SHELF
         if judgement is None or self._unrecognised_since_s is None:
             return None

@@ -154,7 +154,11 @@ def tally(frame: GoldenFrame, place: Place, found: Detections, readings: list[Zo
                 defects_count={kind: int((zone == index).sum()) for kind, zone in defect_zones.items()},
             )
         )
-    is_shelf = shows_shelf(readings, len(found.of(DetectorLabel.PRICE_TAG)))
+    is_shelf = shows_shelf(
+        readings,
+        found.count_of(DetectorLabel.PRICE_TAG),
+        places_count=found.count_of(DetectorLabel.PRODUCT, DetectorLabel.GAP),
+    )
     return FrameTally(frame.picture.name, tuple(zones), is_shelf)
 
 

@@ -111,25 +111,33 @@ class TestShelf:
         return ZoneReading(zone, FacingsDistribution.certain(facings_count), gap_facings)
 
     def test_nothing_anywhere_is_no_shelf(self) -> None:
-        assert not shows_shelf([self.reading(zone, 0) for zone in self.ZONES], tags_count=0)
+        assert not shows_shelf([self.reading(zone, 0) for zone in self.ZONES], tags_count=0, places_count=3)
 
     def test_one_stray_box_makes_no_shelf(self) -> None:
         left, right = self.ZONES
-        assert not shows_shelf([self.reading(left, 1), self.reading(right, 0)], tags_count=1)
+        assert not shows_shelf([self.reading(left, 1), self.reading(right, 0)], tags_count=1, places_count=3)
 
     def test_an_emptied_shelf_with_its_gaps_is_a_shelf(self) -> None:
-        assert shows_shelf([self.reading(zone, 0, gap_facings=9.0) for zone in self.ZONES], tags_count=0)
+        assert shows_shelf(
+            [self.reading(zone, 0, gap_facings=9.0) for zone in self.ZONES], tags_count=0, places_count=3
+        )
 
     def test_an_emptied_shelf_with_its_tags_is_a_shelf(self) -> None:
-        assert shows_shelf([self.reading(zone, 0) for zone in self.ZONES], tags_count=4)
+        assert shows_shelf([self.reading(zone, 0) for zone in self.ZONES], tags_count=4, places_count=3)
 
     def test_a_second_tier_is_a_shelf_but_a_wall_of_boxes_is_not(self) -> None:
-        assert shows_shelf([self.reading(zone, 20) for zone in self.ZONES], tags_count=0)
-        assert not shows_shelf([self.reading(zone, 25) for zone in self.ZONES], tags_count=4)
+        assert shows_shelf([self.reading(zone, 20) for zone in self.ZONES], tags_count=0, places_count=3)
+        assert not shows_shelf([self.reading(zone, 25) for zone in self.ZONES], tags_count=4, places_count=3)
 
     def test_a_few_last_packs_are_a_shelf(self) -> None:
         left, right = self.ZONES
-        assert shows_shelf([self.reading(left, 2), self.reading(right, 0)], tags_count=0)
+        assert shows_shelf([self.reading(left, 2), self.reading(right, 0)], tags_count=0, places_count=3)
+
+    def test_doubts_that_add_up_are_no_shelf(self) -> None:
+        left, right = self.ZONES
+        doubts = [self.reading(left, 2), self.reading(right, 1)]
+        assert not shows_shelf(doubts, tags_count=1, places_count=0)
+        assert shows_shelf(doubts, tags_count=2, places_count=0)
 
 
 def thumbnail(cells: dict[tuple[int, int], DetectorLabel], seed: int) -> Picture:

@@ -238,8 +238,8 @@ def test_a_digest_of_pictures_knows_contents_and_not_folders(tmp_path: Path) -> 
 
 
 def test_the_shipped_recipe_is_readable() -> None:
-    recipe = read_recipe(Path(__file__).parents[2] / "models" / "recipes" / "shelf-nano.toml")
-    assert recipe.labels == LABELS
+    recipe = read_recipe(Path(__file__).parents[2] / "models" / "recipes" / "shelf-nano-2-photographs.toml")
+    assert recipe.labels == (*LABELS, DetectorLabel.DAMAGED, DetectorLabel.TOPPLED, DetectorLabel.WRONG_FACE)
 
 
 @pytest.mark.parametrize(
