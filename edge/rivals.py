@@ -42,7 +42,8 @@ def overlap_over(least_iou: float) -> Clash:
     def clash(first: FloatArray, second: FloatArray) -> NDArray[np.bool_]:
         shared = _shared(first, second)
         # An untrained network may turn a box inside out; its area is below zero, and it overlaps nothing.
-        return shared > np.maximum(least_iou * (_area(first) + _area(second) - shared), 0)
+        clashing: NDArray[np.bool_] = shared > np.maximum(least_iou * (_area(first) + _area(second) - shared), 0)
+        return clashing
 
     return clash
 

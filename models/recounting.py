@@ -107,7 +107,7 @@ def look(frame: GoldenFrame, detector: Detector) -> Look:
     card = detector.card
     floors = {label: FLOOR_SHARE * min(LEAST_THRESHOLD, card.confidence_thresholds[label]) for label in card.labels}
     try:
-        found = detector.detect(image_bgr, facing_height_px=place.view.facing_height_px, thresholds=floors)
+        found = detector.detect(image_bgr, plan=place.plan_for(card), thresholds=floors)
     except EdgeError as error:
         raise WorkshopError(str(error)) from error
     return Look(frame, place, found)
