@@ -11,7 +11,7 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from contract.model_card import DetectorLabel
+from contract.model_card import DEFECT_LABELS, DetectorLabel
 from models.annotations import Photograph, as_boxes
 from models.errors import LicenceError
 from models.pictures import Picture, cut, from_photograph, random_window, read_image_bgr, typical_facing_height_px
@@ -25,6 +25,8 @@ CANVASES_WH_PX = ((832, 468), (768, 576), (672, 672), (576, 768))
 """Scenes are drawn in the shapes of shop cameras and phones, about twice as large as the network sees them."""
 HIDDEN_FRACTION = 0.35
 """A rendered box of which less can be seen is ignored, as the photographs' annotators ignored it."""
+SMALLEST_JUDGED_SIDE_PX = 24.0
+"""On a pack whose shorter side is less in the written picture, a dent or small print are a few pixels: nobody can tell."""
 HARMED_FRACTIONS = {"damaged_fraction": 0.16, "toppled_fraction": 0.04}
 """How many packs are harmed in a picture that teaches defects."""
 VALIDATION_SPLIT = "val"
@@ -50,7 +52,18 @@ def render_picture(seed: tuple[int, int, int], recipe: Recipe, *, held_out: bool
         {label: as_boxes(rows) for label, rows in boxes.items()},
         {label: as_boxes(rows) for label, rows in hidden.items()},
     )
-    return vary_scale(rng, whole, recipe)
+    return without_tiny_defects(vary_scale(rng, whole, recipe))
+
+
+def without_tiny_defects(picture: Picture) -> Picture:
+    """The picture with the defects of packs that are too small to judge left open, neither taught nor asked for."""
+    boxes, ignored = dict(picture.boxes_px), dict(picture.ignored_px)
+    for label in DEFECT_LABELS & boxes.keys():
+        sides_px = (boxes[label][:, 2:] - boxes[label][:, :2]).min(axis=1, initial=np.inf)
+        judged = sides_px >= SMALLEST_JUDGED_SIDE_PX
+        ignored[label] = np.concatenate([ignored[label], boxes[label][~judged]])
+        boxes[label] = boxes[label][judged]
+    return replace(picture, boxes_px=boxes, ignored_px=ignored)
 
 
 def boxes_by_label(
@@ -105,8 +118,6 @@ def _write_render(index: int, *, folder: Path, recipe: Recipe, split: str, strea
         seed = (recipe.renders.seed, stream, index)
         rng = np.random.default_rng((*seed, 7))
         picture = render_picture(seed, recipe, held_out=split == VALIDATION_SPLIT)
-        if split == VALIDATION_SPLIT:  # ultralytics' own validation knows boxes only
-            picture = replace(picture, ignored_px={label: as_boxes([]) for label in recipe.labels})
         write_sample(sample, picture, recipe.labels, jpeg_quality=int(rng.integers(55, 96)))
     return sample
 

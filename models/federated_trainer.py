@@ -42,9 +42,7 @@ class FederatedTrainer(DetectionTrainer):  # type: ignore[misc]  # untyped where
     """The network, as `models.network` tells it."""
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:
-        """Let the training set read twice the classes; the network and the validation set know only the real ones."""
-        if mode != "train":
-            return super().build_dataset(img_path, mode, batch)
+        """Let the data sets read twice the classes; the network knows only the real ones."""
         plain: Any = self.data
         names = dict(plain["names"])
         names |= {index + len(names): f"ignored {name}" for index, name in plain["names"].items()}

@@ -93,9 +93,11 @@ def rail_front(colour: Colour, seed: int) -> tuple[Picture, ...]:
         rail[1] = np.clip(rail[1] * 1.3, 0, 255).astype(np.uint8)
     elif kind < 0.42:
         rail[6:26] = hsv(rng.random(), rng.uniform(0, 0.9), rng.uniform(0.4, 1))
-    elif kind < 0.55:
+    elif kind < 0.53:
         rail[4:28] = wood_grain(640, 24, hsv(0.05, 0.5, rng.uniform(0.15, 0.5)), rng)
-    elif kind < 0.75:
+    elif kind < 0.65:
+        _picture_strip(rail, rng)
+    elif kind < 0.8:
         x = 0
         while x < 640:
             span = int(rng.integers(30, 130))
@@ -114,19 +116,34 @@ def rail_front(colour: Colour, seed: int) -> tuple[Picture, ...]:
     return pyramid(with_alpha(rail))
 
 
+def _picture_strip(rail: Picture, rng: Generator) -> None:
+    """Small prints of packs and their making side by side, in place: advertisements between the prices."""
+    x = 0
+    while x < rail.shape[1]:
+        span = int(rng.integers(14, 52))
+        patch = rail[2:30, x : x + span]
+        if rng.random() < 0.75 and patch.shape[1] > 8:
+            face = printed_face(int(rng.integers(4000)), 48, 56, "" if rng.random() < 0.7 else "photo")
+            patch[:] = cv2.resize(face, (patch.shape[1], patch.shape[0]), interpolation=cv2.INTER_AREA)
+        x += span + int(rng.choice([0, 1, 2, 12], p=[0.4, 0.25, 0.2, 0.15]))
+
+
 def _mesh(panel: Picture, colour: Colour, rng: Generator) -> Picture:
     """A wire grid with the dim backs of the next aisle's goods behind it."""
     panel[:] = tuple(int(c * rng.uniform(0.15, 0.35)) for c in colour)
-    x = 0
-    while x < 512:
-        span = int(rng.integers(30, 110))
-        for y in range(0, 512, 128):
-            face = printed_face(int(rng.integers(4000)), 64, 96)
-            face = cv2.resize(face, (span, 110), interpolation=cv2.INTER_AREA)
-            patch = panel[y + 14 : y + 124, x : x + span]
-            patch[:] = (face[: patch.shape[0], : patch.shape[1]] * rng.uniform(0.25, 0.85)).astype(np.uint8)
-        x += span
-    panel = cv2.GaussianBlur(panel, (0, 0), 1.6)
+    light, tall = rng.uniform(0.3, 1.0), int(rng.choice([64, 96, 128, 192]))
+    for y in range(0, 512, tall):
+        x = 0
+        while x < 512:
+            span = int(rng.integers(tall // 4, tall))
+            if rng.random() < 0.9:
+                face = printed_face(int(rng.integers(4000)), 64, 96)
+                face = cv2.resize(face, (span, int(tall * rng.uniform(0.6, 0.9))), interpolation=cv2.INTER_AREA)
+                patch = panel[y + tall - face.shape[0] : y + tall, x : x + span]
+                face = face[: patch.shape[0], : patch.shape[1]]
+                patch[:] = (face * light * rng.uniform(0.6, 1.0)).astype(np.uint8)
+            x += span + int(rng.choice([0, 3, 12]))
+    panel = cv2.GaussianBlur(panel, (0, 0), float(rng.uniform(0.8, 3.0)))
     pitch = int(rng.integers(16, 30))
     for at in range(0, 512, pitch):
         panel[:, at : at + 2] = colour

@@ -157,7 +157,7 @@ def _back_colour(rng: Generator, back: BackKind) -> Colour:
 
 
 def _fill(rng: Generator, bay: Bay, plans: tuple[RowPlan, ...]) -> list[RowFill]:
-    scarcity = float(rng.choice([0.0, 0.06, 0.15, 0.35, 0.7], p=[0.2, 0.3, 0.27, 0.17, 0.06]))
+    scarcity = float(rng.choice([0.0, 0.06, 0.15, 0.35, 0.7], p=[0.17, 0.24, 0.27, 0.22, 0.1]))
     fills = []
     for index, plan in enumerate(plans):
         row_scarcity = scarcity if rng.random() < 0.8 else float(rng.uniform(0, 0.9)) * float(scarcity > 0)

@@ -147,7 +147,7 @@ class _Filler:
             self._empty(style, x, tiers)
             return
         standing = tiers
-        if tiers > 1 and self.rng.random() < self.scarcity * 0.8:
+        if tiers > 1 and self.rng.random() < min(0.8, self.scarcity * 1.4):
             standing = int(self.rng.integers(1, tiers))
         for tier in range(standing):
             self._front(style, x, tier)

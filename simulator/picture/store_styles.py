@@ -52,7 +52,7 @@ STORE_STYLES: dict[str, StoreStyle] = {
         facing_mm=(110, 240),
     ),
     "gondola_boxes": StoreStyle(
-        weight=2.0,
+        weight=2.4,
         filling="facings",
         shapes=("box",),
         facing_mm=(70, 230),
@@ -74,7 +74,7 @@ STORE_STYLES: dict[str, StoreStyle] = {
         tags=0.6,
     ),
     "cigarettes": StoreStyle(
-        weight=1.7,
+        weight=1.3,
         filling="pushers",
         shapes=("box",),
         facing_mm=(85, 102),
@@ -107,7 +107,7 @@ STORE_STYLES: dict[str, StoreStyle] = {
         tags=0.4,
     ),
     "snack_bags": StoreStyle(
-        weight=1.5,
+        weight=2.0,
         filling="bags",
         shapes=("bag", "bag", "bag", "pouch"),
         facing_mm=(130, 280),
@@ -119,7 +119,7 @@ STORE_STYLES: dict[str, StoreStyle] = {
         tilt_deg=(-2, 30),
     ),
     "sweets_trays": StoreStyle(
-        weight=1.2,
+        weight=2.0,
         filling="trays",
         shapes=("bag", "bag", "box", "cup", "box", "can"),
         facing_mm=(70, 170),
