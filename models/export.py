@@ -22,7 +22,7 @@ def export(weights: Path, onnx_path: Path, recipe: Recipe, head: DetectorHead = 
         raise ExportError(f"{weights}: the recipe trained no NMS-free head; export the raw one")
     if not weights.is_file():
         raise ExportError(f"{weights}: no such file; train first")
-    require_train_extra(onnx_path.parent)
+    require_train_extra(weights.parent)
     from ultralytics import YOLO  # noqa: PLC0415 - loads torch
 
     exported = YOLO(str(weights)).export(

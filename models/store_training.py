@@ -20,6 +20,7 @@ from models.annotations import Boxes
 from models.cards import make_card, read_card, write_card
 from models.detecting import card_of
 from models.errors import GoldenError, WorkshopError
+from models.float_twin import float_twin
 from models.golden import GoldenFrame, GoldenSet
 from models.golden_lessons import lesson_of
 from models.manifest import start_manifest
@@ -55,10 +56,11 @@ class StorePlan:
 def fine_tuned(
     golden: GoldenSet, old: StoreModel, plan: StorePlan, folder: Path, *, say: Callable[[str], None] = print
 ) -> StoreModel:
-    """Train the old network on the choosing frames. Run again in the same way, it goes on where it stopped.
+    """Train the old network, of an 8-bit one its float twin, on the choosing frames.
 
-    Raises WorkshopError, before anything is trained, without a licence, a recipe or a manifest of the old network,
-    or when no zone's boxes may be believed; TrainExtraMissing without the `train` extra.
+    Run again in the same way, it goes on where it stopped. Raises WorkshopError, before anything is trained, without
+    a licence, a recipe or a manifest of the old network, or when no zone's boxes may be believed; TrainExtraMissing
+    without the `train` extra.
     """
     from models.export import export  # noqa: PLC0415 - beside the parts that load torch
     from models.train import require_train_extra, train  # noqa: PLC0415
@@ -68,8 +70,9 @@ def fine_tuned(
             "--fine-tune: say with --licence by what right these pictures train a network, for instance "
             '"own photographs of Corner Shop Ltd, not to leave its machines"'
         )
-    recipe_text = _recipe_toml(read_recipe(plan.recipe or _recipe_of(old.card)), old, golden, plan)
-    start_manifest(old.onnx)
+    base = float_twin(old)
+    recipe_text = _recipe_toml(read_recipe(plan.recipe or _recipe_of(base.card)), base, golden, plan)
+    start_manifest(base.onnx)
     identity = f"{golden.sha256}\n{old.card.model_dump_json()}\n{plan.licence}\n{recipe_text}"
     home = folder / hashlib.sha256(identity.encode()).hexdigest()[:12]
     require_train_extra(home)
@@ -80,13 +83,13 @@ def fine_tuned(
         recipe_path,
         home,
         annotations=annotations,
-        start=old.onnx,
+        start=base.onnx,
         processes=plan.processes,
         threads=plan.threads,
         device=plan.device,
         say=say,
     )
-    recipe, name = read_recipe(recipe_path), f"{old.base_model_id}.onnx"
+    recipe, name = read_recipe(recipe_path), f"{base.base_model_id}.onnx"
     onnx = export(trained.weights[STAGE], home / "export" / name, recipe, DetectorHead.RAW)
     shutil.copyfile(trained.manifest, onnx.with_suffix(".manifest.json"))
     card = make_card(
@@ -94,13 +97,13 @@ def fine_tuned(
         recipe,
         trained.manifest,
         head=DetectorHead.RAW,
-        thresholds=dict(old.prior_thresholds),
+        thresholds=dict(base.prior_thresholds),
         trained_at=datetime.fromtimestamp(trained.weights[STAGE].stat().st_mtime, UTC),
     )
-    write_card(owned_card(card, old.card, golden, plan), card_of(onnx))
+    write_card(owned_card(card, base.card, golden, plan), card_of(onnx))
     record = {
         "training": {"golden_sha256": golden.sha256, "licence": plan.licence, "may_train": golden.may_train},
-        "base_model_id": old.base_model_id,
+        "base_model_id": base.base_model_id,
     }
     return StoreModel(onnx, read_card(card_of(onnx)), record)
 
