@@ -26,7 +26,7 @@ CANVASES_WH_PX = ((832, 468), (768, 576), (672, 672), (576, 768))
 HIDDEN_FRACTION = 0.35
 """A rendered box of which less can be seen is ignored, as the photographs' annotators ignored it."""
 SMALLEST_JUDGED_SIDE_PX = 24.0
-"""On a pack whose shorter side is less in the written picture, a dent or small print are a few pixels: nobody can tell."""
+"""On a pack whose shorter side is less in the written picture, a dent is a few pixels, and nobody can tell."""
 HARMED_FRACTIONS = {"damaged_fraction": 0.16, "toppled_fraction": 0.04}
 """How many packs are harmed in a picture that teaches defects."""
 VALIDATION_SPLIT = "val"

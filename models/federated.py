@@ -15,8 +15,8 @@ from ultralytics.utils.loss import E2ELoss, v8DetectionLoss
 from ultralytics.utils.tal import TaskAlignedAssigner
 
 TRAIT_WEIGHT = 4.0
-"""How much more an anchor of a harmed pack counts for its defect. About one pack in fifteen is harmed in the renders, so
-without it, saying that none ever is costs the loss almost nothing (class-balanced weights: Cui and others 2019)."""
+"""How much more an anchor of a harmed pack counts for its defect. About one pack in fifteen is harmed in the renders,
+so without it, saying that none ever is costs the loss almost nothing (class-balanced weights: Cui and others 2019)."""
 
 SAME_PLACE = 1e-5
 """Corners of a defect and of its product, as fractions of the picture, differ by less."""
