@@ -57,6 +57,7 @@ class _Filler:
         self.tilt = float(rng.uniform(*self.store.tilt_deg))
         self.inset = float(rng.choice([3.0, 12.0, 30.0]))
         self.empty_left = 0
+        self.low_left, self.low_tiers = 0, 1
         self.last: PackStyle | None = None
         self.cardboard = _CARDBOARDS[int(rng.integers(len(_CARDBOARDS)))]
         self.crate_bgr = _CRATES[int(rng.integers(len(_CRATES)))]
@@ -89,6 +90,8 @@ class _Filler:
             start = x
             if self.rng.random() < 0.4 * self.scarcity:
                 self.empty_left = max(self.empty_left, count)
+            if self.low_left == 0 and tiers > 1 and self.rng.random() < 0.7 * self.scarcity:
+                self.low_left, self.low_tiers = count + int(self.rng.integers(0, 6)), int(self.rng.integers(1, tiers))
             for _ in range(count):
                 if x + style.width_mm > self.bay.width_mm - 4:
                     break
@@ -146,18 +149,25 @@ class _Filler:
         if self._is_empty():
             self._empty(style, x, tiers)
             return
-        standing = tiers
-        if tiers > 1 and self.rng.random() < min(0.8, self.scarcity * 1.4):
-            standing = int(self.rng.integers(1, tiers))
+        standing = self._standing_tiers(tiers)
         for tier in range(standing):
             self._front(style, x, tier)
         deep = -self.inset - style.depth_mm - 3
         if self.rng.random() < 0.65:
-            behind = tiers if self.rng.random() < 0.7 else standing
+            behind = tiers if self.rng.random() < (0.7 if self.low_left == 0 else 0.35) else standing
             for tier in range(behind):
                 self._pack(style, x, tier, 1, deep)
         if standing < tiers:
             self._gap(style, x, self.row.y_mm + standing * style.height_mm, tiers * style.height_mm, "tier")
+
+    def _standing_tiers(self, tiers: int) -> int:
+        """How many of the tiers stand at the front: customers take the upper ones first, often all along a row."""
+        if self.low_left > 0:
+            self.low_left -= 1
+            return min(tiers, self.low_tiers)
+        if tiers > 1 and self.rng.random() < self.scarcity * 0.8:
+            return int(self.rng.integers(1, tiers))
+        return tiers
 
     def _front(self, style: PackStyle, x: float, tier: int) -> None:
         """A facing, now and then a damaged one."""
