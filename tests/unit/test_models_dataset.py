@@ -237,9 +237,11 @@ def test_a_digest_of_pictures_knows_contents_and_not_folders(tmp_path: Path) -> 
     assert pictures_sha256([tmp_path / "two" / "a.jpg"]) not in digests
 
 
-def test_the_shipped_recipe_is_readable() -> None:
-    recipe = read_recipe(Path(__file__).parents[2] / "models" / "recipes" / "shelf-nano-2-photographs.toml")
-    assert recipe.labels == (*LABELS, DetectorLabel.DAMAGED, DetectorLabel.TOPPLED, DetectorLabel.WRONG_FACE)
+def test_every_shipped_recipe_is_readable_and_goes_on_with_the_same_labels() -> None:
+    recipes = [read_recipe(path) for path in (Path(__file__).parents[2] / "models" / "recipes").glob("*.toml")]
+    assert recipes
+    labels = (*LABELS, DetectorLabel.DAMAGED, DetectorLabel.TOPPLED, DetectorLabel.WRONG_FACE)
+    assert {recipe.labels for recipe in recipes} == {labels}
 
 
 @pytest.mark.parametrize(

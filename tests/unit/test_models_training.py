@@ -166,5 +166,5 @@ def test_a_missing_recipe_is_one_line_and_exit_code_two(tmp_path: Path) -> None:
 
 
 def test_labels_of_the_shipped_recipe_are_ours() -> None:
-    recipe = read_recipe(Path(__file__).parents[2] / "models" / "recipes" / "shelf-nano-2-photographs.toml")
+    recipe = read_recipe(Path(__file__).parents[2] / "models" / "recipes" / "shelf-nano-3-photographs.toml")
     assert set(recipe.labels) <= set(DetectorLabel)
