@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from contract.model_card import DetectorHead, DetectorLabel
+from contract.model_card import DetectorHead
 from models.cards import make_card
 from models.cli import app
 from models.errors import TrainExtraMissing
@@ -163,8 +163,3 @@ def test_a_missing_recipe_is_one_line_and_exit_code_two(tmp_path: Path) -> None:
     assert outcome.exit_code == 2
     assert "none.toml: cannot be read: No such file" in outcome.output
     assert not (tmp_path / "out").exists()
-
-
-def test_labels_of_the_shipped_recipe_are_ours() -> None:
-    recipe = read_recipe(Path(__file__).parents[2] / "models" / "recipes" / "shelf-nano-3-photographs.toml")
-    assert set(recipe.labels) <= set(DetectorLabel)
