@@ -15,7 +15,7 @@ One TOML file names them; every path in it may be relative to the file's folder.
 
 A zone that a frame does not name was not counted there and is not judged. Boxes do as well as counts: `annotations`
 names a COCO file in the dialect of `models.annotations`, and the zones of a frame that stands in it are counted from
-its boxes by the node's own rule.
+its boxes by the node's own rule. Boxes that a model drew (`pseudo_labelled_by`) are left out.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ from calibration.files import load_calibration
 from contract.counts import MAX_FACINGS
 from contract.ids import ID_PATTERN, ZoneId
 from contract.model_card import DEFECT_LABELS, DetectorLabel
-from models.annotations import Photograph, read_annotations
+from models.annotations import Photograph, drawn_by_people, read_annotations
 from models.errors import GoldenError, WorkshopError
 from models.golden_truth import ZoneTruth, merged, truth_of_boxes
 from models.manifest import file_sha256
@@ -171,11 +171,12 @@ class _FramePlaces:
 
 
 def _drawn(path: Path, annotations: str | None) -> dict[Path, Photograph]:
-    """Photographs of the COCO file by where they lie."""
+    """Photographs of the COCO file by where they lie; a model's own boxes are no truth for it to be judged by."""
     if annotations is None:
         return {}
+    boxes_file = path.parent / annotations
     try:
-        photographs = read_annotations(path.parent / annotations)
+        photographs = drawn_by_people(read_annotations(boxes_file), boxes_file)
     except WorkshopError as error:
         raise GoldenError(f"{path}: annotations: {error}") from error
     return {photograph.path.resolve(): photograph for photograph in photographs}
@@ -211,7 +212,10 @@ def _golden_frame(
         except CalibrationError as error:
             raise GoldenError(f"calibration: {error}") from error
     if not faults and not any(truth.facings_count is not None for truth in stated.values()):
-        faults = ["facings: absent; state how many facings stand in each zone, or draw the picture's boxes"]
+        faults = [
+            "facings: absent; state how many facings stand in each zone, or draw the picture's boxes; a model's own "
+            "boxes are no truth"
+        ]
     if faults:
         raise GoldenError("\n".join(faults))
     return GoldenFrame(picture, calibration, _group(frame, calibration), stated, boxes)

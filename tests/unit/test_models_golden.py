@@ -115,6 +115,26 @@ def test_drawn_boxes_count_their_zones_where_nothing_is_ignored(tmp_path: Path) 
     assert line.endswith("frames.0.facings.left: 4 stated, 3 boxes drawn; correct one")
 
 
+def test_what_a_model_drew_is_no_truth_to_judge_it_by(tmp_path: Path) -> None:
+    folder_with_pictures(tmp_path, "a.png")
+    onnx = write_toy_model(tmp_path / "model")
+    words = ["pseudo-label", str(tmp_path), "--card", str(onnx.with_name("toy.card.json")), "--group-by", "all"]
+    words += ["--output", str(tmp_path / "drawn"), "--source", "shop", "--licence", "own photographs", "--may-train"]
+    outcome = CliRunner().invoke(app, words)
+    assert outcome.exit_code == 0, outcome.output
+    frame = '[[frames]]\npicture = "drawn/images/shop-a.png"\n'
+    (line,) = refusal(written(tmp_path, HEAD + 'annotations = "drawn/annotations.json"\n' + frame))
+    assert "a model drew all its boxes" in line
+
+    drawn = json.loads((tmp_path / "drawn" / "annotations.json").read_text())
+    by_hand = {"id": 99, "file_name": "b.png", "width": 640, "height": 480, "complete_for": ["product"]}
+    drawn["images"].append(by_hand)
+    (tmp_path / "drawn" / "annotations.json").write_text(json.dumps(drawn))
+    (line,) = refusal(tmp_path / "golden.toml")
+    assert "frames.0.facings: absent" in line
+    assert "a model's own boxes are no truth" in line
+
+
 def test_the_hash_tells_another_picture_from_the_same_name(tmp_path: Path) -> None:
     folder_with_pictures(tmp_path, "a.png")
     path = written(tmp_path, HEAD + '[[frames]]\npicture = "a.png"\nfacings = { left = 4 }\n')
