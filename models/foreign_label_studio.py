@@ -19,11 +19,20 @@ from models.foreign import Corners, ForeignBox, ForeignPicture, Notes, bounds, i
 
 COMPLETE_CONTROL = "complete_for"
 """Name of the choices in which annotators said what a picture is complete for."""
-UNBOXABLE = {"brushlabels", "keypointlabels", "ellipselabels", "videorectangle", "vectorlabels"}
+READ_SHAPES = {"rectanglelabels", "rectangle", "polygonlabels", "polygon"}
+"""A project with one tool for shape and label gives the first of each pair; with separate tools the label of a
+`rectangle` stands in another result, of type `labels` and of the same id."""
+UNBOXABLE = {
+    *("brushlabels", "keypointlabels", "ellipselabels", "vectorlabels", "bitmasklabels", "videorectangle"),
+    *("brush", "keypoint", "ellipse", "vector", "bitmask"),
+}
+ANSWERS = {"choices", "textarea", "rating", "number", "taxonomy", "datetime"}
+"""What annotators said about a picture or a region beside its label; no region of its own."""
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
 
 
 class _Region(BaseModel):
+    id: int | str | None = None
     type: str
     from_name: str = ""
     value: dict[str, Any]
@@ -91,25 +100,27 @@ def _picture(task: _Task, annotation: _Annotation, place: str, notes: Notes) -> 
     boxes: list[ForeignBox] = []
     complete: list[str] | None = None
     claimed_wh_px: tuple[int, int] | None = None
-    for index, raw in enumerate(annotation.result):
-        region_place = f"{place}.result.{index}"
-        if "value" not in raw:  # a relation between regions, or the like
-            continue
-        try:
-            region = _Region.model_validate(raw)
-        except ValidationError as error:
-            fault = error.errors()[0]
-            notes.fatal.append(f"{region_place}.{'.'.join(map(str, fault['loc']))}: {fault['msg']}")
-            continue
+    regions = _regions(annotation, place, notes)
+    shape_ids = {region.id for _, region in regions if region.type in READ_SHAPES}
+    for region_place, region in regions:
         if region.type == "choices" and region.from_name == COMPLETE_CONTROL:
             complete = [str(choice) for choice in region.value.get("choices", [])]
-        elif region.type in {"rectanglelabels", "polygonlabels"}:
+        elif region.type in READ_SHAPES:
             if region.original_width and region.original_height:
                 claimed_wh_px = (region.original_width, region.original_height)
-            box = _box(region, region_place, notes)
+            apart = [other for _, other in regions if other.type == "labels" and other.id == region.id is not None]
+            box = _box(region, apart, region_place, notes)
             boxes += [] if box is None else [box]
         elif region.type in UNBOXABLE:
             notes.fatal.append(f"{region_place}: {region.type} have no box; draw rectangles or polygons")
+        elif region.type in ANSWERS:
+            notes.left_out["answers beside the labels"] += 1
+        elif region.original_width and not (region.type == "labels" and region.id in shape_ids):
+            named = "" if region.id is None else f" (region {region.id})"
+            notes.fatal.append(
+                f"{region_place}{named}: type {region.type!r} is not read; expected rectanglelabels, polygonlabels, or "
+                "a rectangle or polygon with labels of the same id"
+            )
     return ForeignPicture(
         name=_file_name(task, place, notes),
         place=place,
@@ -120,21 +131,37 @@ def _picture(task: _Task, annotation: _Annotation, place: str, notes: Notes) -> 
     )
 
 
-def _box(region: _Region, place: str, notes: Notes) -> ForeignBox | None:
-    names = tuple(str(name) for name in region.value.get(region.type) or ())
+def _regions(annotation: _Annotation, place: str, notes: Notes) -> list[tuple[str, _Region]]:
+    """What an annotator left, each with its place."""
+    regions = []
+    for index, raw in enumerate(annotation.result):
+        region_place = f"{place}.result.{index}"
+        if "value" not in raw:  # a relation between regions, or the like
+            continue
+        try:
+            regions.append((region_place, _Region.model_validate(raw)))
+        except ValidationError as error:
+            fault = error.errors()[0]
+            notes.fatal.append(f"{region_place}.{'.'.join(map(str, fault['loc']))}: {fault['msg']}")
+    return regions
+
+
+def _box(region: _Region, labels_apart: list[_Region], place: str, notes: Notes) -> ForeignBox | None:
+    names = tuple(str(name) for one in (region, *labels_apart) for name in one.value.get(one.type) or ())
     if not names:
         notes.passable.append(f"{place}: a region without a label")
         return None
     if region.image_rotation % 360:
         notes.fatal.append(f"{place}: the picture was turned by {region.image_rotation:g} degrees while labelling")
         return None
+    is_polygon = region.type.startswith("polygon")
     try:
-        corners = _polygon(region) if region.type == "polygonlabels" else _rectangle(region, notes)
+        corners = _polygon(region) if is_polygon else _rectangle(region, notes)
     except ValidationError as error:
         fault = error.errors()[0]
         notes.fatal.append(f"{place}.value: {fault['msg']}; expected x, y, width, height or points in percent")
         return None
-    if region.type == "polygonlabels":
+    if is_polygon:
         notes.changed["polygons, boxed"] += 1
     if not is_finite_box(corners) or corners[2] < corners[0] or corners[3] < corners[1]:
         notes.passable.append(f"{place}.value: expected x, y, width, height in percent, none below 0")

@@ -413,9 +413,34 @@ def test_a_turned_rectangle_becomes_the_box_around_it(tmp_path: Path) -> None:
     assert "1 turned rectangles" in text
 
 
+def test_a_project_with_separate_tools_for_shape_and_label_comes_in_whole(tmp_path: Path) -> None:
+    """Label Studio writes such a region twice, as shape and as label, in either order, with one id."""
+    sides: dict[str, Any] = {"x": 10, "y": 20, "width": 25, "height": 50, "rotation": 0}
+    corners = {"points": [[0, 0], [50, 0], [50, 50]]}
+    note = _region("textarea", **sides, text=["dusty"]) | {"id": "r1", "from_name": "remark"}
+    regions = [
+        _region("rectangle", **sides) | {"id": "r1", "from_name": "box"},
+        _region("labels", **sides, labels=["product"]) | {"id": "r1"},
+        _region("labels", **corners, labels=["gap"]) | {"id": "r2"},
+        _region("polygon", **corners) | {"id": "r2", "from_name": "outline"},
+    ]
+    labelled = _label_studio(tmp_path / "tasks.json", _task("a.jpg", *regions, note))
+    images = _pictures(tmp_path / "photos", "a.jpg")
+    code, text, output = _import(labelled, tmp_path, "--complete-for", "product,gap", images=images)
+    assert code == 0, text
+    boxes = _read(output)["corner-a.jpg"].boxes_px
+    assert boxes[DetectorLabel.PRODUCT].tolist() == [[32, 48, 112, 168]]
+    assert boxes[DetectorLabel.GAP].tolist() == [[0, 0, 160, 120]]
+    assert "1 answers beside the labels" in text
+
+
 @pytest.mark.parametrize(
     ("task", "complaint"),
     [
+        (_task("a.jpg", _region("rectangle", x=10, y=20, width=25, height=50) | {"id": "r1"}), "without a label"),
+        (_task("a.jpg", _region("labels", labels=["product"]) | {"id": "r1"}), "(task 1).result.0 (region r1): type"),
+        (_task("a.jpg", _region("brush", rle=[1]) | {"id": "r1"}), "(task 1).result.0: brush have no box"),
+        (_task("a.jpg", _region("magicwand", rle=[1])), "'magicwand' is not read; expected rectanglelabels"),
         (_task("a.jpg", PACK | {"image_rotation": 90}), "turned by 90 degrees"),
         (_task("a.jpg", _region("brushlabels", rle=[1], brushlabels=["product"])), "have no box"),
         (_task("a.jpg", _region("rectanglelabels", x=1, rectanglelabels=["product"])), "result.0.value"),
