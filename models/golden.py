@@ -212,10 +212,10 @@ def _golden_frame(
         except CalibrationError as error:
             raise GoldenError(f"calibration: {error}") from error
     if not faults and not any(truth.facings_count is not None for truth in stated.values()):
-        faults = [
-            "facings: absent; state how many facings stand in each zone, or draw the picture's boxes; a model's own "
-            "boxes are no truth"
-        ]
+        told = (
+            "state how many facings stand in each zone, or draw the picture's boxes; a model's own boxes are no truth"
+        )
+        faults = [f"facings: absent; {told}"]
     if faults:
         raise GoldenError("\n".join(faults))
     return GoldenFrame(picture, calibration, _group(frame, calibration), stated, boxes)

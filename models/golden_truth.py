@@ -8,8 +8,9 @@ import numpy as np
 
 from calibration.document import Calibration
 from calibration.view import CameraView
+from contract.counts import DefectKind
 from contract.model_card import DEFECT_LABELS, DetectorLabel
-from edge.counting import assign_zones, count_zones
+from edge.counting import count_zones
 from edge.detections import Detections
 from edge.zone_map import draw_zone_map
 from models.annotations import Photograph
@@ -39,13 +40,13 @@ def truth_of_boxes(photograph: Photograph, calibration: Calibration) -> dict[str
     """Each zone counted by the node's own rule from drawn boxes, which are certain.
 
     Only labels that the photograph is complete for are counted, and only in zones that no ignored region of theirs
-    touches. Raises CalibrationError when photograph and calibration do not belong together.
+    touches. A defect is one of a product, once a pack, so it is counted only where products are.
+    Raises CalibrationError when photograph and calibration do not belong together.
     """
     view = CameraView(calibration, photograph.wh_px)
     zone_map = draw_zone_map(view)
     drawn = _certain(photograph)
     readings = count_zones(drawn, zone_map, view, dict.fromkeys(ALL_LABELS, 0.5))
-    defect_zones = {label: assign_zones(drawn.of(label).xyxy_px, zone_map) for label in DEFECT_LABELS}
     counted = {}
     for index, reading in enumerate(readings):
         sound = {
@@ -55,10 +56,11 @@ def truth_of_boxes(photograph: Photograph, calibration: Calibration) -> dict[str
         }
         if reading.facings is None or not sound:
             continue
+        kinds = sorted(DEFECT_LABELS & sound) if DetectorLabel.PRODUCT in sound else []
         counted[reading.zone.zone_id] = ZoneTruth(
             reading.facings.mode_count if DetectorLabel.PRODUCT in sound else None,
             round(reading.gap_facings, 2) if DetectorLabel.GAP in sound else None,
-            {label: int((defect_zones[label] == index).sum()) for label in sorted(DEFECT_LABELS & sound)},
+            {kind: reading.defects.get(DefectKind(kind.value), 0) for kind in kinds},
         )
     return counted
 

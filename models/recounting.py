@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from calibration.errors import CalibrationError
 from contract.counts import FacingsDistribution
-from contract.model_card import DEFECT_LABELS, DetectorLabel
-from edge.counting import ZoneReading, assign_zones, count_zones
+from contract.model_card import DetectorLabel
+from edge.counting import ZoneReading, count_zones
 from edge.detections import Detections
 from edge.detector import Detector
 from edge.errors import EdgeError
@@ -93,7 +93,7 @@ class Look:
             floors = {label: FLOOR_SHARE * threshold for label, threshold in thresholds.items()}
             unsure, bars = self.found.at_least(floors), dict(thresholds)
             readings = count_zones(unsure, self.place.zone_map, self.place.view, bars)
-            self._kept[key] = tally(self.frame, self.place, unsure.at_least(bars), readings)
+            self._kept[key] = tally(self.frame, unsure.at_least(bars), readings)
         return self._kept[key]
 
 
@@ -131,16 +131,16 @@ def count_as_node(frame: GoldenFrame, detector: Detector) -> FrameTally:
         found, readings = place.count(detector, image_bgr)
     except EdgeError as error:
         raise WorkshopError(str(error)) from error
-    return tally(frame, place, found, readings)
+    return tally(frame, found, readings)
 
 
-def tally(frame: GoldenFrame, place: Place, found: Detections, readings: list[ZoneReading]) -> FrameTally:
-    """Readings of a frame's zones beside their truth. `found` are the boxes at or above the thresholds."""
-    defect_zones = {
-        label: assign_zones(found.of(label).xyxy_px, place.zone_map) for label in found.labels if label in DEFECT_LABELS
-    }
+def tally(frame: GoldenFrame, found: Detections, readings: list[ZoneReading]) -> FrameTally:
+    """Readings of a frame's zones beside their truth. `found` are the boxes at or above the thresholds.
+
+    Defects are the readings' own, as a node reports them: once a pack, over a sure product.
+    """
     zones = []
-    for index, reading in enumerate(readings):
+    for reading in readings:
         truth = frame.truth.get(reading.zone.zone_id)
         if truth is None or reading.facings is None:
             continue
@@ -151,7 +151,7 @@ def tally(frame: GoldenFrame, place: Place, found: Detections, readings: list[Zo
                 facings_count=reading.facings.mode_count,
                 ranked_score=ranked_score(reading.facings, truth.facings_count),
                 gap_facings=reading.gap_facings,
-                defects_count={kind: int((zone == index).sum()) for kind, zone in defect_zones.items()},
+                defects_count={DetectorLabel(kind.value): count for kind, count in reading.defects.items()},
             )
         )
     is_shelf = shows_shelf(

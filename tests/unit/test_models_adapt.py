@@ -14,17 +14,19 @@ from typer.testing import CliRunner
 
 from contract.counts import FacingsDistribution
 from contract.model_card import DetectorLabel
+from edge.detections import Detections
+from edge.place import Place
 from models.acceptance import judge
 from models.cards import read_card
 from models.cli import app
 from models.golden import read_golden
 from models.golden_lessons import lesson_of, regions_outside
 from models.golden_truth import ZoneTruth
-from models.recounting import FrameTally, ZoneTally, count_as_node, look, open_detector, ranked_score
+from models.recounting import FrameTally, Look, ZoneTally, count_as_node, look, open_detector, ranked_score
 from models.threshold_choice import choose, folds_of
 from tests.toy_network import CELL_PX, LABELS, shelf_picture, toy_calibration, write_toy_model
 
-PRODUCT, GAP = DetectorLabel.PRODUCT, DetectorLabel.GAP
+PRODUCT, GAP, DAMAGED = DetectorLabel.PRODUCT, DetectorLabel.GAP, DetectorLabel.DAMAGED
 CARD = {PRODUCT: 0.3, GAP: 0.3, DetectorLabel.PRICE_TAG: 0.3}
 
 
@@ -206,6 +208,36 @@ def test_recounting_agrees_with_the_node_at_any_thresholds(
         assert look(frame, detector).tally(bars) == count_as_node(frame, as_node)
 
 
+def test_defects_are_counted_as_a_node_reports_them(tmp_path: Path) -> None:
+    """A node tells each pack's damage once and none of no pack: neither may speak for or against a model."""
+    golden = store(tmp_path / "golden", frames_count=1, ghosts_count=0)
+    pack, other, far = [32.0, 32.0, 48.0, 64.0], [96.0, 32.0, 112.0, 64.0], [200.0, 200.0, 216.0, 232.0]
+    boxes = [(pack, PRODUCT), (other, PRODUCT), (pack, DAMAGED), ([32.0, 34.0, 48.0, 66.0], DAMAGED), (far, DAMAGED)]
+    image = {"id": 1, "file_name": "00.png", "width": 640, "height": 480, "complete_for": ["product", "damaged"]}
+    drawn = [
+        {"image_id": 1, "category_id": int(label is DAMAGED), "bbox": [x1, y1, x2 - x1, y2 - y1]}
+        for (x1, y1, x2, y2), label in boxes
+    ]
+    categories = [{"id": 0, "name": "product"}, {"id": 1, "name": "damaged"}]
+    coco = {"categories": categories, "images": [image], "annotations": drawn}
+    (tmp_path / "golden" / "boxes.json").write_text(json.dumps(coco))
+    head = 'store_id = "shop"\ncalibration = "cam-1.json"\nannotations = "boxes.json"\n'
+    golden.write_text(head + '[[frames]]\npicture = "00.png"\n')
+    (frame,) = read_golden(golden).frames
+    assert frame.truth["left"] == ZoneTruth(2, None, {DAMAGED: 1})
+
+    found = Detections(
+        np.array([box for box, _ in boxes], np.float32),
+        np.full(len(boxes), 0.9, np.float32),
+        np.array([int(label is DAMAGED) for _, label in boxes]),
+        (PRODUCT, DAMAGED),
+    )
+    seen = Look(frame, Place.of(toy_calibration(), (640, 480)), found)
+    left = seen.tally({PRODUCT: 0.5, DAMAGED: 0.5}).zones[0]
+    assert left.defects_count == {DAMAGED: 1}
+    assert left.defects_error == 0
+
+
 @given(groups=st.lists(st.sampled_from("abcdefghijklmnopq"), min_size=2, max_size=60), split=st.booleans())
 def test_no_frame_judges_what_it_chose_and_groups_stay_whole(groups: list[str], split: bool) -> None:  # noqa: FBT001
     if len(set(groups)) < 2:
@@ -302,8 +334,6 @@ def test_only_zones_that_were_counted_right_teach(tmp_path: Path) -> None:
 
 @given(believed=st.sets(st.integers(0, 1)))
 def test_what_is_not_believed_is_covered_and_nothing_else(believed: set[int]) -> None:
-    from edge.place import Place  # noqa: PLC0415 - only here
-
     place = Place.of(toy_calibration(), (640, 480))
     covered = np.zeros((480, 640), dtype=int)
     for x1, y1, x2, y2 in regions_outside(place, sorted(believed)).astype(int):
