@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from models.pictures import read_image_bgr
 from models.splitting import Group, always_examining, choose_folds, choose_holdout
 
 SPLIT_FILE = "split.json"
+_PART_NAME = rf"(fold-[0-9]+-)?({TRAINING_PART}|{EVALUATION_PART})"
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,8 @@ def _is_bound(member: Member, members: Sequence[Member]) -> bool:
 def write_split(split: Split, folder: Path, *, seed: int, replace: bool, keep: Sequence[Path] = ()) -> list[Path]:
     """Write a COCO file for every part and `split.json` with all names; files in `keep` are never overwritten.
 
-    Pictures stay where they are: each file names them relative to where it will be read. Raises WorkshopError.
+    Pictures stay where they are: each file names them relative to where it will be read. `replace` also removes the
+    other parts of the split that was there, since what they train the new ones may examine. Raises WorkshopError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tables = {folder / f"{part.name}.json": _as_coco(part, folder) for part in split.parts}
@@ -196,13 +199,16 @@ def write_split(split: Split, folder: Path, *, seed: int, replace: bool, keep: S
         "duplicate_sets": {name: list(those) for name, those in split.duplicate_sets.items()},
         "left_out": {reason: list(names) for reason, names in split.left_out.items()},
     }
-    for path in tables:
+    stale = [path for path in _parts_of(folder / SPLIT_FILE) if path not in tables] if replace else []
+    for path in (*tables, *stale):
         if path.exists() and (not replace or path.resolve() in {one.resolve() for one in keep}):
             raise WorkshopError(f"{path}: exists already; name another folder with --output, or say --replace")
     partial = {path: path.with_name(f".{path.name}.partial-{os.getpid()}") for path in tables}
     try:
         for path, table in tables.items():
             partial[path].write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        for path in stale:  # before the new ones come, so that no old part ever stands beside them
+            path.unlink(missing_ok=True)
         for path in tables:
             partial[path].replace(path)
     except OSError as error:
@@ -211,6 +217,24 @@ def write_split(split: Split, folder: Path, *, seed: int, replace: bool, keep: S
         for path in partial.values():
             path.unlink(missing_ok=True)
     return list(tables)
+
+
+def _parts_of(record: Path) -> list[Path]:
+    """The files that an earlier split wrote, as its record lists them; none where there is no record.
+
+    Raises WorkshopError when it cannot be read, or names anything but files beside it.
+    """
+    try:
+        names = list(json.loads(record.read_text(encoding="utf-8"))["parts"])
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise WorkshopError(f"{record}: cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise WorkshopError(f"{record}: is no record of a split, so its parts are unknown; move it away") from error
+    if not all(isinstance(name, str) and re.fullmatch(_PART_NAME, name) for name in names):
+        raise WorkshopError(f"{record}: parts: expected names as fold-1-train; move it away")
+    return [record.with_name(f"{name}.json") for name in names]
 
 
 def _as_coco(part: Part, folder: Path) -> dict[str, Any]:

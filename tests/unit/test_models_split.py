@@ -176,6 +176,32 @@ def test_a_split_is_not_written_over_and_comes_out_the_same(tmp_path: Path) -> N
     assert {one.name: one.read_bytes() for one in tmp_path.glob("*.json")} == before
 
 
+def test_fewer_folds_leave_none_of_the_earlier_ones_behind(tmp_path: Path) -> None:
+    """A part of the earlier split trains what a new one examines."""
+    path = _dataset(tmp_path, *ROWS)
+    assert _split(path, "--folds", "3")[0] == 0
+    (tmp_path / "fold-9-train.json").write_text("somebody's own")
+    code, text = _split(tmp_path / "fold-3-train.json", "--folds", "2", "--replace", "--output", tmp_path)
+    assert code == 2  # what is being split is not thrown away
+    assert "fold-3-train.json: exists already" in text
+    assert (tmp_path / "fold-3-train.json").exists()
+    assert _split(path, "--folds", "2", "--replace")[0] == 0
+    parts = {f"fold-{number}-{role}.json" for number in (1, 2) for role in ("train", "evaluation")}
+    assert {one.name for one in tmp_path.glob("fold-*.json")} == parts | {"fold-9-train.json"}
+    assert _split(path, "--holdout-group", "b", "--replace")[0] == 0
+    assert {one.name for one in tmp_path.glob("fold-*.json")} == {"fold-9-train.json"}
+
+
+@pytest.mark.parametrize("content", ["{", '{"parts": {"../annotations": []}}'])
+def test_a_record_that_names_no_parts_of_a_split_removes_nothing(tmp_path: Path, content: str) -> None:
+    path = _dataset(tmp_path / "set", *ROWS)
+    (tmp_path / "set" / "split.json").write_text(content)
+    code, text = _split(path, "--folds", "2", "--replace")
+    assert code == 2
+    assert "move it away" in text
+    assert path.exists()
+
+
 def test_the_evaluation_part_does_not_train(tmp_path: Path) -> None:
     path = _dataset(tmp_path, *ROWS)
     assert _split(path)[0] == 0
