@@ -2,7 +2,10 @@
 """Adapting a model to a store: thresholds that count better come in, whatever counts worse stays out."""
 
 import json
+import resource
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -19,10 +22,13 @@ from edge.place import Place
 from models.acceptance import judge
 from models.cards import read_card
 from models.cli import app
+from models.detecting import card_of
+from models.errors import StoreModelError
 from models.golden import read_golden
 from models.golden_lessons import lesson_of, regions_outside
 from models.golden_truth import ZoneTruth
 from models.recounting import FrameTally, Look, ZoneTally, count_as_node, look, open_detector, ranked_score
+from models.store_model import discard, keep, put_in_place, stage, undo
 from models.threshold_choice import choose, folds_of
 from tests.toy_network import CELL_PX, LABELS, shelf_picture, toy_calibration, write_toy_model
 
@@ -126,6 +132,77 @@ def test_adapting_again_changes_nothing_and_undo_goes_back(shop: tuple[Path, Pat
     code, output = adapted("--store-folder", home, "--undo")
     assert code == 2
     assert "nothing to go back to" in output
+
+
+def test_undo_goes_back_in_the_order_in_which_models_were_current(tmp_path: Path) -> None:
+    """One that comes back replaces what runs now, not what it replaced when it came for the first time."""
+    home = tmp_path / "store-model"
+    for model_id, replaces in (("a", None), ("b", "a"), ("c", "b"), ("b", "c")):
+        onnx = write_toy_model(tmp_path / "base", name=model_id)
+        staged = stage(home, onnx, read_card(card_of(onnx)), {"model_id": model_id, "replaces": replaces})
+        keep(home, staged, model_id)
+        discard(staged)
+        if replaces is not None:
+            put_in_place(home, model_id)
+    assert [undo(home) for _ in range(3)] == [("b", "c"), ("c", "b"), ("b", "a")]
+    with pytest.raises(StoreModelError, match="nothing to go back to"):
+        undo(home)
+    put_in_place(home, "c")
+    put_in_place(home, "c")
+    assert undo(home) == ("c", "a")
+
+
+def test_a_folder_from_before_the_order_was_kept_goes_back_by_its_records(shop: tuple[Path, Path]) -> None:
+    _, home = shop
+    (home / "order.json").unlink()
+    code, output = adapted("--store-folder", home, "--undo")
+    assert code == 0, output
+    assert (home / "current").readlink() == Path("toy")
+
+
+@contextmanager
+def disk_that_takes(most_bytes: int) -> Iterator[None]:
+    """Every file that grows further fails, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("most_bytes", [100, 2000])
+def test_a_full_disk_leaves_nothing_behind(shop: tuple[Path, Path], tmp_path: Path, most_bytes: int) -> None:
+    golden, home = shop
+    newer = write_toy_model(tmp_path / "newer", name="newer", input_wh_px=None)
+    before = everything_in(home)
+    with disk_that_takes(most_bytes):
+        code, output = adapted(golden, "--store-folder", home, "--candidate", newer)
+    assert code == 2
+    assert "cannot be written: File too large" in output
+    assert everything_in(home) == before
+    assert not list(home.glob(".*"))
+
+
+def test_a_disk_that_is_full_at_the_last_step_keeps_the_old_model(shop: tuple[Path, Path]) -> None:
+    _, home = shop
+    (home / "order.json").write_text(json.dumps(["x" * 60] * 40 + json.loads((home / "order.json").read_text())))
+    before = everything_in(home)
+    with disk_that_takes(1000), pytest.raises(StoreModelError, match=r"order\.json: cannot be written"):
+        put_in_place(home, "toy")
+    assert everything_in(home) == before
+
+
+def test_what_stands_in_the_way_of_the_link_is_named(tmp_path: Path) -> None:
+    onnx = write_toy_model(tmp_path / "base")
+    home = tmp_path / "store-model"
+    staged = stage(home, onnx, read_card(card_of(onnx)), {})
+    (home / "toy").symlink_to("nowhere")
+    with pytest.raises(StoreModelError, match="toy: cannot be written: Not a directory"):
+        keep(home, staged, "toy")
+    (home / ".current.new").mkdir()
+    with pytest.raises(StoreModelError, match=r"\.current\.new: cannot be written"):
+        put_in_place(home, "toy")
 
 
 def test_undo_never_points_at_a_model_that_is_gone(shop: tuple[Path, Path]) -> None:
