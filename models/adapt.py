@@ -80,6 +80,11 @@ def adapt(
     others needs. Raises WorkshopError: GoldenError or StoreModelError; then nothing was changed.
     """
     plan = folds(golden, split=split)
+    if not golden.is_grouped:
+        say(
+            "warning: no frame tells captured_at or group, so each stands alone: pictures of one minute check each "
+            "other, and the verdict may be too kind"
+        )
     say(f"looking at {len(golden.frames)} golden frames with {old.card.model_id}")
     old_looks = _looks(golden, old)
     contender = candidate or old

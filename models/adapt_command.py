@@ -40,10 +40,18 @@ def golden_command(
     from models.golden_draft import write_draft  # noqa: PLC0415 - draws in OpenCV and the detector
 
     try:
-        frames_count, drawn = write_draft(pictures, calibration, output, store_id=store, onnx=model)
+        draft = write_draft(pictures, calibration, output, store_id=store, onnx=model)
     except WorkshopError as error:
         raise _refused(error) from error
-    typer.echo(f"{output}: {frames_count} frames to check; each as it was counted lies in {drawn}")
+    typer.echo(f"{output}: {draft.frames_count} frames to check; each as it was counted lies in {draft.drawings}")
+    untimed_count = draft.frames_count - draft.timed_frames_count
+    if untimed_count:
+        typer.echo(
+            f"warning: {untimed_count} of {draft.frames_count} pictures tell no time, neither in EXIF nor as in "
+            "cam1-20261120-090000.jpg: add captured_at or group to them, else each stands alone, and pictures of one "
+            "minute check each other",
+            err=True,
+        )
 
 
 def adapt_command(

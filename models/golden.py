@@ -66,6 +66,8 @@ class GoldenSet:
     frames: tuple[GoldenFrame, ...]
     may_train: bool
     """Whether a network that learnt from these pictures may be passed on."""
+    is_grouped: bool
+    """False where no frame tells a time or a group, so that each stands alone, whatever they show."""
     sha256: str
     """Of the file's text, the pictures, the calibrations and the boxes together."""
 
@@ -126,7 +128,8 @@ def read_golden(path: Path) -> GoldenSet:
     times = [frame.captured_at for frame in document.frames if frame.captured_at is not None]
     if len(times) == len(frames):
         frames = [frames[index] for index in sorted(range(len(frames)), key=lambda index: (times[index], index))]
-    return GoldenSet(document.store_id, tuple(frames), document.may_train, digest.hexdigest())
+    is_grouped = bool(times) or any(frame.group is not None for frame in document.frames)
+    return GoldenSet(document.store_id, tuple(frames), document.may_train, is_grouped, digest.hexdigest())
 
 
 def _parsed(path: Path) -> tuple[str, _File]:

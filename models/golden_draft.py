@@ -4,6 +4,7 @@
 import json
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 
@@ -19,22 +20,32 @@ from edge.place import Place
 from edge.smoothing import Outlook
 from edge.watcher import zone_outline
 from models.errors import GoldenError
+from models.picture_time import taken_at
 
 HEADING = """\
 # Golden frames of {store_id}, drafted with {model_id}. For each frame: look at the picture, put every figure right,
 # take out zones that cannot be told, and say `checked = true`. Figures that nobody checked only teach a model its own
-# mistakes. Empty facings and the time may be added: gaps = {{ {zone_id} = 1 }}, captured_at = 2026-11-20T09:00:00Z.
+# mistakes. Empty facings may be added: gaps = {{ {zone_id} = 1 }}; so may the time where the picture did not tell it:
+# captured_at = 2026-11-20T09:00:00Z.
 store_id = {store}
 calibration = {calibration}
 """
 
 
+class Draft(NamedTuple):
+    """What was written: so many frames, of so many of them the time, and the folder of drawings."""
+
+    frames_count: int
+    timed_frames_count: int
+    drawings: Path
+
+
 def write_draft(
     pictures: list[Path], calibration_file: Path, output: Path, *, store_id: str, onnx: Path | None
-) -> tuple[int, Path]:
+) -> Draft:
     """Write the draft and, beside it, each picture with its zones and boxes drawn.
 
-    Returns the number of frames and the folder of drawings. Raises GoldenError, and then writes no draft.
+    Raises GoldenError, and then writes no draft.
     """
     if output.exists():
         raise GoldenError(f"{output}: is there already, perhaps with somebody's counts in it; choose another name")
@@ -56,7 +67,8 @@ def write_draft(
                 calibration=_relative(calibration_file, output),
             )
         ]
-        for number, path in enumerate(paths):
+        times = [taken_at(path) for path in paths]
+        for number, (path, instant) in enumerate(zip(paths, times, strict=True)):
             image_bgr = read_picture(path)
             place = Place.of(calibration, (image_bgr.shape[1], image_bgr.shape[0]))
             found, readings = place.count(detector, image_bgr)
@@ -66,8 +78,10 @@ def write_draft(
                 if reading.facings is not None
             ]
             facings = "".join(f"\n{line}" for line in counted)
+            captured_at = "" if instant is None else f"captured_at = {instant.isoformat(timespec='seconds')}\n"
             blocks.append(
-                f"\n[[frames]]\npicture = {_relative(path, output)}\nchecked = false\n[frames.facings]{facings}\n"
+                f"\n[[frames]]\npicture = {_relative(path, output)}\n{captured_at}checked = false\n"
+                f"[frames.facings]{facings}\n"
             )
             outlines = [
                 zone_outline(outline_px, Outlook.of(reading))
@@ -82,7 +96,7 @@ def write_draft(
     if len(blocks) == 1:
         raise GoldenError("no pictures in " + ", ".join(map(str, pictures)))
     output.write_text("".join(blocks), encoding="utf-8")
-    return len(paths), drawings
+    return Draft(len(paths), sum(instant is not None for instant in times), drawings)
 
 
 def _relative(path: Path, output: Path) -> str:

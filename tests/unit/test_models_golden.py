@@ -2,17 +2,23 @@
 """Files of golden frames: read whole or refused with every fault, and drafted by a model for a person to correct."""
 
 import json
+import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import cv2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import ExifTags, Image
 from typer.testing import CliRunner
 
 from contract.model_card import DetectorLabel
 from models.cli import app
 from models.errors import GoldenError
 from models.golden import read_golden
+from models.picture_time import in_name
 from tests.toy_network import products, shelf_picture, toy_calibration, write_toy_model
 
 HEAD = 'store_id = "shop"\ncalibration = "cam-1.json"\n'
@@ -141,6 +147,74 @@ def test_the_hash_tells_another_picture_from_the_same_name(tmp_path: Path) -> No
     before = read_golden(path).sha256
     cv2.imwrite(str(tmp_path / "a.png"), shelf_picture({}))
     assert read_golden(path).sha256 != before
+
+
+def drafted(folder: Path, *pictures: str) -> tuple[Path, str]:
+    draft = folder / "draft.toml"
+    words = ["golden", *(str(folder / name) for name in pictures), "--calibration", str(folder / "cam-1.json")]
+    words += ["--output", str(draft), "--store", "shop", "--model", str(write_toy_model(folder / "model"))]
+    outcome = CliRunner().invoke(app, words)
+    assert outcome.exit_code == 0, outcome.output
+    draft.write_text(draft.read_text().replace("checked = false", "checked = true"))
+    return draft, outcome.output
+
+
+def test_snapshots_of_one_minute_make_one_group(tmp_path: Path) -> None:
+    names = [f"cam-20261120-0900{second:02d}.png" for second in (1, 20, 40)] + ["cam-20261120-110000.png"]
+    folder_with_pictures(tmp_path, *names)
+    draft, said = drafted(tmp_path, *names)
+    frames = read_golden(draft).frames
+    assert [len({frame.group for frame in frames[:end]}) for end in (3, 4)] == [1, 2]
+    assert "warning" not in said
+
+
+def test_the_camera_s_own_time_goes_before_that_in_the_name(tmp_path: Path) -> None:
+    folder_with_pictures(tmp_path, "20261120-110000.png")
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2026:11:20 09:50:00"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.OffsetTimeOriginal] = "+09:00"
+    picture = Image.open(tmp_path / "20261120-110000.png")
+    picture.save(tmp_path / "20261120-110000.jpg", exif=exif)
+    draft, _ = drafted(tmp_path, "20261120-110000.jpg")
+    assert tomllib.loads(draft.read_text())["frames"][0]["captured_at"] == datetime(2026, 11, 20, 0, 50, tzinfo=UTC)
+
+
+def test_frames_of_no_time_and_group_are_warned_of(tmp_path: Path) -> None:
+    folder_with_pictures(tmp_path, "a.png", "cam-20261120-0001.png")  # a running number is no time
+    draft, said = drafted(tmp_path, "a.png", "cam-20261120-0001.png")
+    assert "warning: 2 of 2 pictures tell no time" in said
+    words = [str(draft), "--store-folder", str(tmp_path / "store"), "--model", str(tmp_path / "model" / "toy.onnx")]
+    assert "warning: no frame tells captured_at or group" in CliRunner().invoke(app, ["adapt", *words]).output
+    draft.write_text(draft.read_text().replace("checked = true", 'group = "monday"\nchecked = true', 1))
+    assert "warning" not in CliRunner().invoke(app, ["adapt", *words]).output
+
+
+@given(
+    instant=st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31)),  # noqa: DTZ001 - the clock's time
+    pattern=st.sampled_from(
+        [
+            "IMG_%Y%m%d_%H%M%S.jpg",
+            "PXL_%Y%m%d_%H%M%S123.jpg",
+            "cam1-%Y%m%dT%H%M%SZ.png",
+            "%Y-%m-%d %H.%M.%S.jpeg",
+            "WhatsApp Image %Y-%m-%d at %H.%M.%S.jpeg",
+            "7_%Y-%m-%d_%H-%M.jpg",
+            "%Y%m%d%H%M%S.bmp",
+        ]
+    ),
+)
+def test_a_time_in_a_name_is_read_as_a_person_reads_it(instant: datetime, pattern: str) -> None:
+    told = in_name(instant.strftime(pattern))
+    meant = instant.replace(tzinfo=UTC) if "Z." in pattern else instant.astimezone()
+    assert told is not None
+    assert told.replace(second=0) == meant.replace(second=0, microsecond=0)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.png", "20261320-090000.jpg", "aisle-3-0900.jpg", "IMG_20261120.jpg", "1234567890123456.jpg"]
+)
+def test_a_name_that_states_no_time_tells_none(name: str) -> None:
+    assert in_name(name) is None
 
 
 def test_a_draft_must_be_checked_before_it_counts(tmp_path: Path) -> None:
