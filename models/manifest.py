@@ -82,17 +82,18 @@ def data_sources(manifest_path: Path) -> tuple[DataSource, ...]:
     for name in sorted({entry["source"] for entry in photographs}):
         members = [entry for entry in photographs if entry["source"] == name]
         licences = "; ".join(sorted({entry["licence"] for entry in members}))
-        credit = f"Photographs: {licences}. Cut and rescaled, {_who_drew(members)}."
+        credit = f"Photographs: {licences}. Cut and rescaled{_who_drew(members)}."
         sources.append(DataSource(name=name, images_count=len(members), licence=licences, credit=credit))
     return tuple(sources)
 
 
 def _who_drew(entries: list[Any]) -> str:
+    """Which models drew the boxes; nothing where none did, since nobody told who drew them then."""
     models = sorted({labels["model_id"] for entry in entries if (labels := entry.get("pseudo_labelled_by"))})
-    by_models = f"boxes found by {', '.join(models)}"
     if not models:
-        return "product boxes drawn for Facings"
-    return by_models if all(entry.get("pseudo_labelled_by") for entry in entries) else f"some {by_models}"
+        return ""
+    some = "" if all(entry.get("pseudo_labelled_by") for entry in entries) else "some "
+    return f", {some}boxes found by {', '.join(models)}"
 
 
 def _with_starts(manifest: Any) -> list[Any]:

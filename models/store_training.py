@@ -76,7 +76,7 @@ def fine_tuned(
     identity = f"{golden.sha256}\n{old.card.model_dump_json()}\n{plan.licence}\n{recipe_text}"
     home = folder / hashlib.sha256(identity.encode()).hexdigest()[:12]
     require_train_extra(home)
-    annotations = _write_lessons(golden, old, plan.licence, home / "frames", say)
+    annotations = write_lessons(golden, old, plan.licence, home / "frames", say)
     recipe_path = home / "recipe.toml"
     recipe_path.write_text(recipe_text, encoding="utf-8")
     trained = train(
@@ -132,8 +132,12 @@ def owned_card(card: ModelCard, old: ModelCard, golden: GoldenSet, plan: StorePl
     )
 
 
-def _write_lessons(golden: GoldenSet, old: StoreModel, licence: str, folder: Path, say: Callable[[str], None]) -> Path:
-    """Write the choosing frames as a COCO file with copies of their pictures; returns the file."""
+def write_lessons(golden: GoldenSet, old: StoreModel, licence: str, folder: Path, say: Callable[[str], None]) -> Path:
+    """Write the choosing frames as a COCO file with copies of their pictures; returns the file.
+
+    Boxes that `old` found where it counts as a person did are its own, and the file says so. Raises GoldenError where
+    nothing teaches.
+    """
     fold = folds(golden, split=True)[0]
     detector = open_detector(old.onnx)
     bars = dict(old.card.confidence_thresholds)
@@ -154,7 +158,8 @@ def _write_lessons(golden: GoldenSet, old: StoreModel, licence: str, folder: Pat
             taught_count += lesson.taught_zones_count
             if not lesson.taught_zones_count:
                 continue
-            shown = coco.add(name, frame, seen.place.view.frame_wh_px, frozenset(lesson.boxes_px))
+            wh_px = seen.place.view.frame_wh_px
+            shown = coco.add(name, frame, wh_px, frozenset(lesson.boxes_px), drawn_by=old.card)
             coco.draw(shown, lesson.boxes_px, lesson.ignored_px)
         shutil.copyfile(frame.picture, folder / "images" / name)
     if not drawn_count and not taught_count:
@@ -177,8 +182,16 @@ class _Coco:
         categories = [{"id": number, "name": label.value} for number, label in enumerate(DetectorLabel)]
         self.document: dict[str, list[dict[str, Any]]] = {"categories": categories, "images": [], "annotations": []}
 
-    def add(self, name: str, frame: GoldenFrame, wh_px: tuple[int, int], complete_for: frozenset[DetectorLabel]) -> int:
-        """Add a picture; returns its number."""
+    def add(
+        self,
+        name: str,
+        frame: GoldenFrame,
+        wh_px: tuple[int, int],
+        complete_for: frozenset[DetectorLabel],
+        *,
+        drawn_by: ModelCard | None = None,
+    ) -> int:
+        """Add a picture, whose boxes a person drew or the model of a card; returns its number."""
         images = self.document["images"]
         images.append(
             {
@@ -191,6 +204,7 @@ class _Coco:
                 "licence": self._licence,
                 "may_train": True,  # on this machine: the card says whether the outcome may leave it
                 "complete_for": sorted(label.value for label in complete_for),
+                "pseudo_labelled_by": None if drawn_by is None else _named(drawn_by),
             }
         )
         return len(images) - 1
@@ -203,6 +217,16 @@ class _Coco:
                     bbox = [round(float(part), 2) for part in (x1, y1, x2 - x1, y2 - y1)]
                     entry = {"image_id": image_id, "category_id": category_id, "bbox": bbox, "iscrowd": iscrowd}
                     self.document["annotations"].append(entry)
+
+
+def _named(card: ModelCard) -> dict[str, str]:
+    """A model that drew boxes, as `facings model pseudo-label` names it too."""
+    return {
+        "model_id": card.model_id,
+        "onnx_sha256": card.onnx_sha256,
+        "data_manifest_sha256": card.data_manifest_sha256,
+        "licence": card.licence,
+    }
 
 
 def _recipe_toml(basis: Recipe, old: StoreModel, golden: GoldenSet, plan: StorePlan) -> str:

@@ -13,12 +13,15 @@ import pytest
 from typer.testing import CliRunner
 
 from contract.model_card import DetectorHead
+from models.annotations import read_annotations
 from models.cards import make_card, read_card, write_card
 from models.cli import app
 from models.detecting import card_of
 from models.golden import read_golden
+from models.manifest import data_sources, write_manifest
 from models.recipe import read_recipe
-from models.store_training import StorePlan, owned_card
+from models.store_model import open_model
+from models.store_training import StorePlan, owned_card, write_lessons
 from models.train import train
 from tests.toy_network import products, shelf_picture, toy_calibration, write_toy_model
 
@@ -91,6 +94,30 @@ def test_what_bound_a_network_binds_those_that_go_on_from_it(tmp_path: Path) -> 
     assert "not for redistribution" in bound.licence
     again = owned_card(card, bound, replace(ours, may_train=True), plan)
     assert again.licence == owned_card(card, bound, ours, plan).licence == bound.licence
+
+
+def test_manifest_and_credit_tell_the_model_s_own_boxes_from_those_that_people_drew(tmp_path: Path) -> None:
+    onnx = write_toy_model(tmp_path / "base")
+    golden = read_golden(golden_of(tmp_path / "golden", drawn=True))
+    lessons = write_lessons(golden, open_model(onnx), "own photographs", tmp_path / "frames", print)
+    photographs = read_annotations(lessons)
+    assert {one.path.name: (one.pseudo_labelled_by or {}).get("model_id") for one in photographs} == {
+        "000-drawn.png": None,
+        "002-1.png": "toy",
+        "003-2.png": "toy",
+    }
+    (tmp_path / "tiny.toml").write_text(TINY)
+    manifest = write_manifest(tmp_path / "manifest.json", tmp_path / "tiny.toml", [], photographs)
+    credit = "Photographs: own photographs. Cut and rescaled, some boxes found by toy."
+    assert data_sources(manifest)[1].credit == credit
+
+
+def test_a_credit_says_no_more_of_photographs_than_somebody_told(tmp_path: Path) -> None:
+    golden = golden_of(tmp_path / "golden", drawn=True)
+    (tmp_path / "tiny.toml").write_text(TINY)
+    photographs = read_annotations(golden.parent / "boxes.json")
+    manifest = write_manifest(tmp_path / "manifest.json", tmp_path / "tiny.toml", [], photographs)
+    assert data_sources(manifest)[1].credit == "Photographs: not stated. Cut and rescaled."
 
 
 @pytest.mark.train
