@@ -25,7 +25,11 @@ def write_manifest(
     """
     manifest = {
         "schema_version": 1,
-        "recipe": {"file": recipe_path.name, "sha256": file_sha256(recipe_path)},
+        "recipe": {
+            "file": recipe_path.name,
+            "sha256": file_sha256(recipe_path),
+            "text": recipe_path.read_text(encoding="utf-8"),  # a later release may name or word its recipes otherwise
+        },
         "renders": {
             "source": RENDERS_SOURCE,
             "licence": RENDERS_LICENCE,

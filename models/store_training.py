@@ -24,7 +24,9 @@ from models.float_twin import float_twin
 from models.golden import GoldenFrame, GoldenSet
 from models.golden_lessons import lesson_of
 from models.manifest import start_manifest
-from models.recipe import Recipe, read_recipe
+from models.network import network_plan, stride_px
+from models.recipe import Recipe, Stage, read_recipe
+from models.recipe_toml import recipe_of_text, recipe_toml
 from models.recounting import look, open_detector
 from models.store_model import StoreModel
 
@@ -36,6 +38,8 @@ REPEATS_COUNT = 4
 """How often each golden frame is cut at another scale per pass."""
 VALIDATION_RENDERS_COUNT = 4
 MOST_RENDERS_SEED = 2**31
+MOST_BATCH_COUNT = 8
+"""A store has few pictures, and steps are what is scarce."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class StorePlan:
     licence: str
     """By what right the pictures train a network, in words that the manifest keeps."""
     recipe: Path | None = None
-    """Recipe of the network; the one that the card names when absent."""
+    """Recipe of the network; the one in its manifest, else the one that the card names, when absent."""
     renders_count: int = 300
     epochs: int = 3
     device: str = "cpu"
@@ -71,8 +75,9 @@ def fine_tuned(
             '"own photographs of Corner Shop Ltd, not to leave its machines"'
         )
     base = float_twin(old)
-    recipe_text = _recipe_toml(read_recipe(plan.recipe or _recipe_of(base.card)), base, golden, plan)
-    start_manifest(base.onnx)
+    manifest = start_manifest(base.onnx)
+    basis = recipe_of(base, manifest) if plan.recipe is None else read_recipe(plan.recipe)
+    recipe_text = recipe_toml(store_recipe(basis, base, golden, plan))
     identity = f"{golden.sha256}\n{old.card.model_dump_json()}\n{plan.licence}\n{recipe_text}"
     home = folder / hashlib.sha256(identity.encode()).hexdigest()[:12]
     require_train_extra(home)
@@ -99,6 +104,7 @@ def fine_tuned(
         head=DetectorHead.RAW,
         thresholds=dict(base.prior_thresholds),
         trained_at=datetime.fromtimestamp(trained.weights[STAGE].stat().st_mtime, UTC),
+        stride_px=stride_px(network_plan(recipe.network)),
     )
     write_card(owned_card(card, base.card, golden, plan), card_of(onnx))
     record = {
@@ -108,11 +114,21 @@ def fine_tuned(
     return StoreModel(onnx, read_card(card_of(onnx)), record)
 
 
-def _recipe_of(card: ModelCard) -> Path:
-    path = RECIPES_FOLDER / card.recipe
-    if not path.is_file():
-        raise WorkshopError(f"the recipe {card.recipe} of {card.model_id} did not come along; name it with --recipe")
-    return path
+def recipe_of(model: StoreModel, manifest: Any, *, folder: Path = RECIPES_FOLDER) -> Recipe:
+    """The recipe of a network: as its manifest holds it, else the file of that name in `folder`.
+
+    Raises WorkshopError where neither has it.
+    """
+    name = model.card.recipe
+    told = manifest.get("recipe") if isinstance(manifest, dict) else None
+    if isinstance(told, dict) and "text" in told:
+        return recipe_of_text(str(told["text"]), f"{model.onnx.with_suffix('.manifest.json')}: recipe.text")
+    if not (folder / name).is_file():
+        raise WorkshopError(
+            f"{model.card.model_id} was trained by the recipe {name}, which neither its manifest nor {folder} holds; "
+            f"name it with --recipe: it is models/recipes/{name} of the release that the network came with"
+        )
+    return read_recipe(folder / name)
 
 
 def owned_card(card: ModelCard, old: ModelCard, golden: GoldenSet, plan: StorePlan) -> ModelCard:
@@ -229,30 +245,32 @@ def _named(card: ModelCard) -> dict[str, str]:
     }
 
 
-def _recipe_toml(basis: Recipe, old: StoreModel, golden: GoldenSet, plan: StorePlan) -> str:
-    """A recipe of one short stage for the network of `basis`, whose renders no other training drew."""
-    labels = ", ".join(f'"{label.value}"' for label in old.card.labels)
-    low_px, high_px = basis.renders.facing_height_range_px
-    width_px, height_px = old.card.default_input_wh_px
-    return (
-        f'model_id = "{old.base_model_id}"\n'
-        f"labels = [{labels}]\n"
-        f"train_input_px = {basis.train_input_px}\n"
-        f"default_input_wh_px = [{width_px}, {height_px}]\n"
-        f"batch_count = {min(8, basis.batch_count)}\n"
-        "[network]\n"
-        f'architecture = "{basis.network.architecture}"\n'
-        "[renders]\n"
-        f"train_count = {plan.renders_count}\n"
-        f"validation_count = {VALIDATION_RENDERS_COUNT}\n"
-        f"seed = {int(golden.sha256[:12], 16) % MOST_RENDERS_SEED}\n"
-        f"facing_height_range_px = [{low_px}, {high_px}]\n"
-        f"whole_view_fraction = {basis.renders.whole_view_fraction}\n"
-        f"harmed_fraction = {basis.renders.harmed_fraction}\n"
-        "[[stages]]\n"
-        f'name = "{STAGE}"\n'
-        f"epochs = {plan.epochs}\n"
-        f"learning_rate = {LEARNING_RATE}\n"
-        "warmup_epochs = 0.1\n"
-        f"photographs_repeat_count = {REPEATS_COUNT}\n"
+def store_recipe(basis: Recipe, old: StoreModel, golden: GoldenSet, plan: StorePlan) -> Recipe:
+    """The recipe that built the old network with one short stage in place of its own.
+
+    Its renders are such that no other training drew. The raw head alone goes on, since it alone is in the ONNX file.
+    """
+    stage = Stage(
+        name=STAGE,
+        epochs=plan.epochs,
+        learning_rate=LEARNING_RATE,
+        warmup_epochs=0.1,
+        input_px=basis.stages[-1].input_px,
+        photographs_repeat_count=REPEATS_COUNT,
+    )
+    renders = {
+        "train_count": plan.renders_count,
+        "validation_count": VALIDATION_RENDERS_COUNT,
+        "seed": int(golden.sha256[:12], 16) % MOST_RENDERS_SEED,
+    }
+    return basis.model_copy(
+        update={
+            "model_id": old.base_model_id,
+            "labels": old.card.labels,
+            "default_input_wh_px": old.card.default_input_wh_px,
+            "batch_count": min(MOST_BATCH_COUNT, basis.batch_count),
+            "network": basis.network.model_copy(update={"nms_free": False}),
+            "renders": basis.renders.model_copy(update=renders),
+            "stages": (stage,),
+        }
     )

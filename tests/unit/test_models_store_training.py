@@ -17,11 +17,12 @@ from models.annotations import read_annotations
 from models.cards import make_card, read_card, write_card
 from models.cli import app
 from models.detecting import card_of
+from models.errors import WorkshopError
 from models.golden import read_golden
 from models.manifest import data_sources, write_manifest
 from models.recipe import read_recipe
 from models.store_model import open_model
-from models.store_training import StorePlan, owned_card, write_lessons
+from models.store_training import StorePlan, owned_card, recipe_of, store_recipe, write_lessons
 from models.train import train
 from tests.toy_network import products, shelf_picture, toy_calibration, write_toy_model
 
@@ -35,6 +36,10 @@ model_id = "tiny-1"
 train_input_px = 64
 default_input_wh_px = [64, 64]
 batch_count = 2
+rectangular = true
+[network]
+width_multiple = 0.2
+heads = ["p3", "p4"]
 [renders]
 train_count = 4
 validation_count = 2
@@ -120,6 +125,57 @@ def test_a_credit_says_no_more_of_photographs_than_somebody_told(tmp_path: Path)
     assert data_sources(manifest)[1].credit == "Photographs: not stated. Cut and rescaled."
 
 
+WIDE = """
+model_id = "wide-1"
+train_input_px = 640
+rectangular = true
+[network]
+architecture = "yolo26n-p6"
+width_multiple = 0.2
+depth_multiple = 0.4
+heads = ["p3", "p4"]
+nms_free = true
+[renders]
+train_count = 400
+validation_count = 20
+facing_height_range_px = [18.0, 260.0]
+[augmentation]
+mosaic_probability = 0.5
+[[stages]]
+name = "first"
+epochs = 4
+[[stages]]
+name = "last"
+epochs = 2
+input_px = 512
+"""
+
+
+def test_a_store_s_recipe_builds_the_same_network_and_shows_pictures_as_it_knows_them(tmp_path: Path) -> None:
+    golden = read_golden(golden_of(tmp_path / "golden", drawn=False))
+    (tmp_path / "wide.toml").write_text(WIDE)
+    basis, model = read_recipe(tmp_path / "wide.toml"), open_model(write_toy_model(tmp_path / "base"))
+    ours = store_recipe(basis, model, golden, StorePlan(licence="own", renders_count=30, epochs=3))
+    assert ours.network == basis.network.model_copy(update={"nms_free": False})
+    assert (ours.rectangular, ours.augmentation, ours.train_input_px) == (True, basis.augmentation, 640)
+    assert ours.renders.facing_height_range_px == (18.0, 260.0)
+    assert (ours.model_id, ours.labels, ours.default_input_wh_px) == ("toy", model.card.labels, (640, 640))
+    (stage,) = ours.stages
+    assert (stage.epochs, stage.input_px, ours.renders.train_count) == (3, 512, 30)
+
+
+def test_the_recipe_is_found_though_a_later_release_renamed_it(tmp_path: Path) -> None:
+    (tmp_path / "wide.toml").write_text(WIDE)
+    onnx = write_toy_model(tmp_path / "base", recipe="wide.toml")
+    manifest = write_manifest(onnx.with_suffix(".manifest.json"), tmp_path / "wide.toml", [], [])
+    with_text, wide = json.loads(manifest.read_text()), read_recipe(tmp_path / "wide.toml")
+    assert recipe_of(open_model(onnx), with_text, folder=tmp_path / "absent") == wide
+    from_before = {"recipe": {"file": "wide.toml"}}
+    assert recipe_of(open_model(onnx), from_before, folder=tmp_path) == wide
+    with pytest.raises(WorkshopError, match=r"trained by the recipe wide\.toml, .* name it with --recipe"):
+        recipe_of(open_model(onnx), from_before, folder=tmp_path / "absent")
+
+
 @pytest.mark.train
 @pytest.mark.slow
 @needs_train_extra
@@ -143,7 +199,7 @@ def test_a_network_goes_on_from_its_onnx_file_with_the_frames_that_choose(tmp_pa
     golden = golden_of(tmp_path / "golden", drawn=True)
     store, work = tmp_path / "store", tmp_path / "work"
     arguments = ["adapt", str(golden), "--store-folder", str(store), "--model", str(onnx), "--fine-tune"]
-    arguments += ["--licence", "own photographs", "--recipe", str(recipe_path), "--work", str(work)]
+    arguments += ["--licence", "own photographs", "--work", str(work)]  # the manifest knows the recipe
     outcome = CliRunner().invoke(app, [*arguments, "--renders", "2", "--epochs", "1", "--json"])
     assert outcome.exit_code == 0, outcome.output
     assert "learning from 1 frames with drawn boxes and from 4 of 4 zones without" in outcome.stderr
@@ -157,9 +213,12 @@ def test_a_network_goes_on_from_its_onnx_file_with_the_frames_that_choose(tmp_pa
     record = json.loads((store / "current" / "adaptation.json").read_text())
     assert record["training"]["licence"] == "own photographs"
     (home,) = work.iterdir()
+    again = read_recipe(home / "recipe.toml")
+    assert (again.network, again.rectangular) == (recipe.network, True)
     shown = {path.name for path in (home / "frames" / "images").iterdir()}
     assert shown == {"000-drawn.png", "002-1.png", "003-2.png"}  # the second and the fifth only check
     assert not list(store.rglob("*.png"))
     manifest = json.loads((store / "current" / "detector.manifest.json").read_text())
+    assert {(one["pseudo_labelled_by"] or {}).get("model_id") for one in manifest["photographs"]} == {None, "tiny-1"}
     assert manifest["start"]["weights_sha256"] == card.onnx_sha256
     assert np.isfinite(list(adapted.confidence_thresholds.values())).all()
