@@ -9,7 +9,7 @@ may also carry `duplicate_set`, `split` and
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -89,10 +89,15 @@ class _Image(BaseModel):
     pseudo_labelled_by: dict[str, str] | None = None
 
 
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Side = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class _Annotation(BaseModel):
     image_id: int
     category_id: int
-    bbox: tuple[float, float, float, float]
+    bbox: tuple[_Finite, _Finite, _Side, _Side]
+    """Left, top, width and height in pixels."""
     iscrowd: int = 0
 
 
@@ -130,6 +135,7 @@ def read_annotations(path: Path) -> list[Photograph]:
         raise AnnotationsError(f"{path}: {place}: {fault['msg']} ({error.error_count()} faults in all)") from error
     label_by_id = {category.id: _label(path, category.name) for category in coco.categories}
     known_ids = {image.id for image in coco.images}
+    _refuse_equal_names(path, coco.images)
     kept: dict[tuple[int, DetectorLabel, bool], list[tuple[float, float, float, float]]] = defaultdict(list)
     for index, annotation in enumerate(coco.annotations):
         if annotation.image_id not in known_ids or annotation.category_id not in label_by_id:
@@ -159,6 +165,17 @@ def read_annotations(path: Path) -> list[Photograph]:
         )
         for image in coco.images
     ]
+
+
+def _refuse_equal_names(path: Path, images: list[_Image]) -> None:
+    """Pictures are told apart by their file names, whatever their folders and formats."""
+    stems = Counter(Path(image.file_name).stem for image in images)
+    twice = sorted(stem for stem, count in stems.items() if count > 1)
+    if twice:
+        raise AnnotationsError(
+            f"{path}: {len(twice)} names stand for several pictures, such as {twice[0]!r}; their boxes would mix. "
+            "`facings model import` gives each its own name"
+        )
 
 
 def drawn_by_people(photographs: list[Photograph], path: Path) -> list[Photograph]:
@@ -210,6 +227,8 @@ def read_detections(path: Path) -> dict[str, FoundBoxes]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise AnnotationsError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise AnnotationsError(f"{path}: is no text; expected lines of `facings detect --json`") from error
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

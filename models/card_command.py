@@ -53,6 +53,7 @@ def card_command(
     """Show a card; with --annotations choose its thresholds and write its scores, with --speed its speed."""
     from models.card_markdown import card_markdown  # noqa: PLC0415 - libraries load when a command runs
     from models.cards import fill_card, read_card, read_speed, set_on_card  # noqa: PLC0415
+    from models.evaluation import check_scales  # noqa: PLC0415
 
     with PlainErrors():
         names = _names(name or [])
@@ -62,12 +63,14 @@ def card_command(
             raise WorkshopError(
                 "--held-out and --scales score photographs: name them with --annotations and --pictures"
             )
+        sizes = parse_scales(scales)
+        check_scales(sizes)
         shown = read_card(card)
         measured = None if speed is None else read_speed(speed, shown.model_id)  # faults show before minutes of scoring
         if default_input is not None:
             shown = set_on_card(card, default_input_wh_px=default_input)  # before the scores, which follow from it
         if annotations is not None and pictures is not None:
-            shown = fill_card(card, annotations, pictures, held_out=held_out or (), scales=parse_scales(scales))
+            shown = fill_card(card, annotations, pictures, held_out=held_out or (), scales=sizes)
         if measured is not None or weakness is not None or holds is not None:
             shown = set_on_card(card, speed=measured, weaknesses=weakness, holds_px=holds)
     if markdown:

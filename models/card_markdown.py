@@ -87,14 +87,19 @@ def _scores(card: ModelCard, said: Mapping[str, str]) -> list[str]:
 
 def _score_cells(score: SourceScore, said: Mapping[str, str]) -> tuple[str, ...]:
     name = score.source.removesuffix(HELD_OUT_SUFFIX)
+    figures = (
+        *(f"{figure:.3f}" for figure in (score.ap50, score.ap75, score.f1)),
+        f"{score.count_error_fraction:.1%}",
+        share_cell(score.row_count_error_fraction),
+    )
+    if not score.boxes_count:  # nothing to find, so no figure means anything
+        figures = ("", "", "", "", "")
     return (
         said.get(name, name),
         score.label.value,
         str(score.images_count),
         str(score.boxes_count),
-        *(f"{figure:.3f}" for figure in (score.ap50, score.ap75, score.f1)),
-        f"{score.count_error_fraction:.1%}",
-        share_cell(score.row_count_error_fraction),
+        *figures,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from contract.model_card import DetectorHead, DetectorLabel, ModelCard, SourceScore, Speed
-from models.annotations import FoundBoxes, Photograph, drawn_by_people, read_annotations
+from models.annotations import EVALUATION_PART, FoundBoxes, Photograph, drawn_by_people, read_annotations
 from models.detecting import detect
 from models.errors import WorkshopError
 from models.evaluate import ALL_SOURCES, SourceScored, score_sources
@@ -20,6 +20,7 @@ from models.recipe import Recipe
 from models.samples import as_photographs
 from models.scales import scale_scores, score_scales
 from models.scoring import NOTHING, judge, precision_recall_f1
+from models.whole_file import write_whole
 
 HELD_OUT_SUFFIX = "/held-out"
 """Marks scores of the same training before photographs took part, when their sources were still unseen."""
@@ -147,7 +148,7 @@ def fill_card(
     holds_px: tuple[float, float] | None = None,
     scales: Sequence[float] = (),
 ) -> ModelCard:
-    """Choose thresholds on validation renders and photographs that may train, then score every photograph.
+    """Choose thresholds on validation renders and the photographs that trained, then score every photograph.
 
     `held_out` are filled cards of the same training without some of the photographs: their scores on the sources that
     they left out, at their own thresholds, are added, named `SOURCE/held-out`; the first that left a source out counts.
@@ -159,7 +160,11 @@ def fill_card(
     found = detect(photographs, path)
     seen = seen_sources(card)
     renders = as_photographs(renders_folder, "val", card.labels, RENDERS_LICENCE)
-    free = [photograph for photograph in photographs if photograph.may_train]
+    free = [
+        photograph  # of sources that trained the weights: those of any other are there to judge them
+        for photograph in photographs
+        if photograph.may_train and photograph.source in seen and photograph.split != EVALUATION_PART
+    ]
     found_in_renders = detect(renders, path, calibrated=True)  # as a node that knows its shelf's scale sees it
     thresholds = choose_thresholds([(renders, found_in_renders), (free, found)], card.labels)
     lines = score_sources(photographs, found, thresholds)
@@ -197,7 +202,8 @@ def set_on_card(
 ) -> ModelCard:
     """Write what a person or a benchmark knows onto a card; what is `None` stays as it was.
 
-    `default_input_wh_px` is what a node shall feed where it knows nothing of the scale. `holds_px` is the range of
+    `default_input_wh_px` is what a node shall feed where it knows nothing of the scale; another than before takes away
+    the scores, which were of that one. `holds_px` is the range of
     facing heights at the network's input in which the scores were found to hold, where
     that is narrower than what training covered. Raises WorkshopError.
     """
@@ -208,9 +214,11 @@ def set_on_card(
         "facing_height_range_px": holds_px,
         "default_input_wh_px": default_input_wh_px,
     }
+    moved = default_input_wh_px not in (None, card.default_input_wh_px)
+    outdated = {"scores": (), "scale_scores": (), "false_defects": None, "speed": None} if moved else {}
     try:
         changed = ModelCard.model_validate(
-            dict(card) | {field: value for field, value in known.items() if value is not None}
+            dict(card) | outdated | {field: value for field, value in known.items() if value is not None}
         )
     except ValidationError as error:
         raise WorkshopError(f"{path}: {error}") from error
@@ -259,5 +267,5 @@ def recipe_name(manifest: Path) -> str:
 
 
 def write_card(card: ModelCard, path: Path) -> None:
-    """Write the card as indented JSON."""
-    path.write_text(card.model_dump_json(indent=1, exclude_none=False) + "\n", encoding="utf-8")
+    """Write the card as indented JSON. Raises WorkshopError."""
+    write_whole(path, (card.model_dump_json(indent=1, exclude_none=False) + "\n").encode())

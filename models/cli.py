@@ -19,7 +19,7 @@ evaluate_command.register(app)
 add_data_commands(app)
 
 RecipeOption = Annotated[
-    Path, typer.Option("--recipe", help="TOML recipe, e.g. models/recipes/shelf-nano-2-fine.toml.")
+    Path, typer.Option("--recipe", help="TOML recipe, e.g. models/recipes/shelf-nano-2-coarse.toml.")
 ]
 AnnotationsOption = Annotated[
     Path | None, typer.Option("--annotations", help="COCO file of photographs; only those that may train take part.")
@@ -69,11 +69,13 @@ def export_command(
     from models.cards import FALLBACK_THRESHOLD, make_card, write_card  # noqa: PLC0415
     from models.detecting import card_of  # noqa: PLC0415
     from models.export import export  # noqa: PLC0415
+    from models.manifest import data_sources  # noqa: PLC0415
     from models.network import network_plan, stride_px  # noqa: PLC0415
     from models.recipe import read_recipe  # noqa: PLC0415
 
     with PlainErrors():
         plan = read_recipe(recipe)
+        data_sources(manifest)  # what is amiss there shows before a network is put in another's place
         path = export(weights, onnx, plan, head)
         card = make_card(
             path,
@@ -84,7 +86,7 @@ def export_command(
             trained_at=datetime.fromtimestamp(weights.stat().st_mtime, UTC),
             stride_px=stride_px(network_plan(plan.network)),
         )
-    write_card(card, card_of(path))
+        write_card(card, card_of(path))
     typer.echo(f"{path} and {card_of(path)}")
 
 

@@ -14,9 +14,16 @@ import numpy as np
 from contract.model_card import DEFECT_LABELS, DetectorLabel
 from models.annotations import Photograph, as_boxes
 from models.errors import LicenceError
-from models.pictures import Picture, cut, from_photograph, random_window, read_image_bgr, typical_facing_height_px
+from models.pictures import (
+    Picture,
+    cut,
+    from_photograph,
+    random_window,
+    read_photograph_bgr,
+    typical_facing_height_px,
+)
 from models.recipe import Recipe, Stage
-from models.samples import Sample, sample_at, write_sample
+from models.samples import Sample, keep_labels, sample_at, write_sample
 from simulator.picture.goods_mix import GoodsMix
 from simulator.picture.random_scene import random_scene
 from simulator.picture.render import RenderedView, render_scene
@@ -100,6 +107,7 @@ def write_renders(
     folder: Path, recipe: Recipe, split: str, count: int, *, processes: int = 1, progress: Callable[[int], None] = print
 ) -> list[Sample]:
     """Draw `count` renders into `folder`; what is already there stays, so an interrupted run goes on."""
+    keep_labels(folder, recipe.labels)
     stream = VALIDATION_STREAM if split == VALIDATION_SPLIT else 0
     write = partial(_write_render, folder=folder, recipe=recipe, split=split, stream=stream)
     samples: list[Sample] = []
@@ -132,7 +140,7 @@ def write_photographs(folder: Path, recipe: Recipe, photographs: Iterable[Photog
     for number, photograph in enumerate(photographs):
         if not photograph.may_train:
             raise LicenceError(f"{photograph.path.name}: may_train is false ({photograph.licence}); leave it out")
-        image_bgr = read_image_bgr(photograph.path)
+        image_bgr = read_photograph_bgr(photograph)
         whole = from_photograph(photograph, image_bgr, recipe.labels, sound=stage.photographs_are_sound)
         for variant in range(stage.repeat_count(photograph.source)):
             rng = np.random.default_rng((recipe.seed, PHOTOGRAPH_STREAM, number, variant))

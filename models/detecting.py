@@ -13,7 +13,7 @@ from edge.frames import BgrImage
 from edge.model_file import CARD_SUFFIX, shipped_model
 from models.annotations import FoundBoxes, Photograph
 from models.errors import WorkshopError
-from models.pictures import read_image_bgr
+from models.pictures import read_photograph_bgr
 
 LEAST_CONFIDENCE = 0.01
 """Average precision needs the unsure boxes too; a node drops them at its card's thresholds."""
@@ -49,7 +49,7 @@ def detect(
     unsure = dict.fromkeys(detector.card.labels, LEAST_CONFIDENCE)
     found = {}
     for photograph in photographs:
-        image_bgr = read_image_bgr(photograph.path)
+        image_bgr = read_photograph_bgr(photograph)
         fed_bgr = _resized(image_bgr, scale)
         # Sides are rounded to whole pixels, so both axes go back by what they really became.
         back = np.array([image_bgr.shape[1] / fed_bgr.shape[1], image_bgr.shape[0] / fed_bgr.shape[0]] * 2)

@@ -73,7 +73,7 @@ def evaluate_dataset(
     model of `card_path`, once more for each of `scales`. Counts are taken at the card's thresholds `at_card`, else at
     those of the best F1. Raises WorkshopError.
     """
-    _check_scales(scales, detections)
+    check_scales(scales, detections)
     card = read_card(card_path)
     photographs = read_dataset(dataset, card)
     thresholds = dict(card.confidence_thresholds) if at_card else None
@@ -120,7 +120,8 @@ def write_detections(path: Path, photographs: list[Photograph], found: Mapping[s
     path.write_text("".join(lines), encoding="utf-8")
 
 
-def _check_scales(scales: Sequence[float], detections: Path | None) -> None:
+def check_scales(scales: Sequence[float], detections: Path | None = None) -> None:
+    """Refuse sizes that no camera has. Raises WorkshopError."""
     lowest, highest = SCALES_RANGE
     if any(not lowest <= scale <= highest for scale in scales):
         raise WorkshopError(f"--scales: expected numbers from {lowest:g} to {highest:g}, such as 0.5,1,2")

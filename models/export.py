@@ -2,6 +2,7 @@
 """From trained weights to the ONNX file that a node runs. Needs the `train` extra."""
 
 import shutil
+import tempfile
 from pathlib import Path
 
 from contract.model_card import DetectorHead
@@ -16,13 +17,24 @@ MAX_BOXES_COUNT = 1500
 def export(weights: Path, onnx_path: Path, recipe: Recipe, head: DetectorHead = DetectorHead.RAW) -> Path:
     """Write `weights` as float32 ONNX that accepts any input whose sides are multiples of 32.
 
-    Raises TrainExtraMissing, or ExportError when the file does not have the shape that `head` promises.
+    Raises TrainExtraMissing, or ExportError when the network does not have the shape that `head` promises; what lay in
+    the place before stays then.
     """
     if head is DetectorHead.NMS_FREE and not recipe.network.nms_free:
         raise ExportError(f"{weights}: the recipe trained no NMS-free head; export the raw one")
     if not weights.is_file():
         raise ExportError(f"{weights}: no such file; train first")
     require_train_extra(weights.parent)
+    onnx_path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=onnx_path.parent) as scratch:
+        copied = Path(shutil.copy2(weights, scratch))  # ultralytics writes beside the weights
+        exported = _as_onnx(copied, recipe, head)
+        check_shape(exported, recipe, head)
+        exported.replace(onnx_path)
+    return onnx_path
+
+
+def _as_onnx(weights: Path, recipe: Recipe, head: DetectorHead) -> Path:
     from ultralytics import YOLO  # noqa: PLC0415 - loads torch
 
     exported = YOLO(str(weights)).export(
@@ -34,10 +46,7 @@ def export(weights: Path, onnx_path: Path, recipe: Recipe, head: DetectorHead = 
         imgsz=recipe.train_input_px,
         device="cpu",
     )
-    onnx_path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(str(exported), onnx_path)
-    check_shape(onnx_path, recipe, head)
-    return onnx_path
+    return Path(exported)
 
 
 def check_shape(onnx_path: Path, recipe: Recipe, head: DetectorHead) -> None:

@@ -65,7 +65,9 @@ def start_manifest(weights: Path) -> Any:
 
     Raises WorkshopError without one.
     """
-    path = weights.resolve().parents[2] / "manifest.json"
+    if not weights.is_file():
+        raise WorkshopError(f"{weights}: no such file of weights")
+    path = weights.resolve().parent.parent.parent / "manifest.json"
     if weights.suffix == ".onnx":
         path = weights.with_suffix(".manifest.json")
     try:
@@ -77,8 +79,14 @@ def start_manifest(weights: Path) -> Any:
 
 
 def data_sources(manifest_path: Path) -> tuple[DataSource, ...]:
-    """The manifest in a card's words: one entry per source, with its licence and the credit that it asks for."""
-    chain = _with_starts(json.loads(manifest_path.read_text(encoding="utf-8")))
+    """The manifest in a card's words: one entry per source, with its licence and the credit that it asks for.
+
+    Raises WorkshopError when the file is no manifest.
+    """
+    try:
+        chain = _with_starts(json.loads(manifest_path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WorkshopError(f"{manifest_path}: is no readable manifest of a training: {error!r}") from error
     renders = [manifest["renders"] for manifest in chain]
     photographs = {entry["sha256"]: entry for manifest in chain for entry in manifest["photographs"]}.values()
     renders_count = sum(entry["images_count"] for entry in renders)

@@ -46,12 +46,28 @@ def read_image_bgr(path: Path) -> NDArray[np.uint8]:
     return np.asarray(image_bgr, dtype=np.uint8)
 
 
+def read_photograph_bgr(photograph: Photograph) -> NDArray[np.uint8]:
+    """The pixels of an annotated picture, uint8 (height, width, 3).
+
+    Raises AnnotationsError when it cannot be decoded, or is not as large as its annotations say.
+    """
+    image_bgr = read_image_bgr(photograph.path)
+    wh_px = (image_bgr.shape[1], image_bgr.shape[0])
+    if wh_px != photograph.wh_px:
+        raise AnnotationsError(
+            f"{photograph.path}: is {wh_px[0]}x{wh_px[1]}, its annotations are for "
+            f"{photograph.wh_px[0]}x{photograph.wh_px[1]}; `facings model import` scales them"
+        )
+    return image_bgr
+
+
 def from_photograph(
     photograph: Photograph, image_bgr: NDArray[np.uint8], labels: tuple[DetectorLabel, ...], *, sound: bool = False
 ) -> Picture:
     """A photograph with every label that it is not complete for ignored all over.
 
-    With `sound` its drawn products are taken to be without defects, so that printing is not learnt as damage.
+    With `sound` its drawn products are taken to be without defects, so that printing is not learnt as damage. A
+    defect stands for its product where nobody drew products: it is a trait of one, and without it taught nothing.
     """
     width_px, height_px = image_bgr.shape[1], image_bgr.shape[0]
     whole = as_boxes([[0, 0, width_px, height_px]])
@@ -63,6 +79,9 @@ def from_photograph(
         ignored[label] = photograph.ignored_px[label] if complete else whole
         if sound and label in DEFECT_LABELS and not complete and DetectorLabel.PRODUCT in photograph.complete_for:
             ignored[label] = photograph.ignored_px[DetectorLabel.PRODUCT]
+    if DetectorLabel.PRODUCT in labels and DetectorLabel.PRODUCT not in photograph.complete_for:
+        harmed = [boxes[label] for label in labels if label in DEFECT_LABELS]
+        boxes[DetectorLabel.PRODUCT] = np.unique(as_boxes(np.concatenate([as_boxes([]), *harmed])), axis=0)
     return Picture(image_bgr, boxes, ignored)
 
 

@@ -7,7 +7,7 @@ from models.errors import WorkshopError
 
 
 class PlainErrors:
-    """Around the body of a command: turns the workshop's errors into one line and exit code 2."""
+    """Around the body of a command: turns the workshop's errors, and those of files, into one line and exit code 2."""
 
     def __enter__(self) -> None:
         return None
@@ -15,4 +15,7 @@ class PlainErrors:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, WorkshopError):
             typer.echo(f"facings model: {error}", err=True)
+            raise typer.Exit(2) from error
+        if isinstance(error, OSError) and error.filename is not None:  # a full disk, a folder that may not be written
+            typer.echo(f"facings model: {error.filename}: {error.strerror}", err=True)
             raise typer.Exit(2) from error

@@ -9,7 +9,7 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from contract.model_card import CountGate, ModelCard, Precision
-from models.annotations import Photograph, read_annotations
+from models.annotations import Photograph, drawn_by_people, read_annotations
 from models.calibration_pictures import PICTURES_COUNT, blobs, choose_pictures
 from models.cards import photograph_scores, read_card, source_scores, write_card
 from models.count_gate import Compared, count_gate, thresholds_that_keep_counts
@@ -35,18 +35,21 @@ def quantise_model(
 ) -> CountGate:
     """Write the 8-bit twin of a float model and its card, if it keeps the counts; how well is returned either way.
 
-    `folder` is a training's `pictures` folder: its training renders calibrate, its validation renders set thresholds
-    and are counted. Of `annotations` the photographs that may train do the same. Counted are further all photographs
-    of `gate_annotations`, or of `annotations` where that is absent, since counting trains nothing. When the gate did
-    not pass, nothing is written. Raises WorkshopError, LicenceError when a render is a photograph that may not train.
+    `folder` is a training's `pictures` folder: its training renders calibrate; of its validation renders every second
+    one sets thresholds, and the others are counted. Of `annotations` the photographs that may train do the same.
+    Counted are further the photographs of `gate_annotations`, or of `annotations` where that is absent, that set no
+    threshold, since counting trains nothing. When the gate did not pass, nothing is written. Raises WorkshopError,
+    LicenceError when a render is a photograph that may not train.
     """
     if target.resolve() == onnx_path.resolve() or target.suffix != ".onnx":
         raise ExportError(f"{target}: name another file than the float one, ending in .onnx")
     float_card = read_card(card_of(onnx_path))
     if float_card.precision is not Precision.FP32:
         raise ExportError(f"{onnx_path}: its card says {float_card.precision}; start from the float one")
-    labelled = [] if annotations is None else read_annotations(annotations)
-    counted = labelled if gate_annotations is None else read_annotations(gate_annotations)
+    labelled = [] if annotations is None else drawn_by_people(read_annotations(annotations), annotations)
+    counted = (
+        labelled if gate_annotations is None else drawn_by_people(read_annotations(gate_annotations), gate_annotations)
+    )
     free = [photograph for photograph in labelled if photograph.may_train]
     train_renders = sorted((folder / "images" / "train").glob("*.jpg"))
     chosen = choose_pictures(train_renders, free, [*labelled, *counted], count=pictures_count)
@@ -99,9 +102,14 @@ def _judged(
     counted_names = {one.path.name for one in counted}
     union = [*counted, *(one for one in free if one.path.name not in counted_names)]
     shot = _compared(union, float_path, card_path)
-    choosing = [drawn, shot._replace(photographs=free)]
+    # What chose the thresholds shows nothing about them: every second picture chooses, the others pass the gate.
+    choosing = [drawn._replace(photographs=renders[::2]), shot._replace(photographs=free[::2])]
     thresholds = thresholds_that_keep_counts(choosing, card.labels, float_thresholds)
-    gate = count_gate([drawn, shot._replace(photographs=counted)], float_thresholds, thresholds)
+    chose = {one.path.name for one in free[::2]}
+    judging = [one for one in counted if one.path.name not in chose]
+    gate = count_gate(
+        [drawn._replace(photographs=renders[1::2]), shot._replace(photographs=judging)], float_thresholds, thresholds
+    )
     scores = photograph_scores(card, score_sources(counted, shot.found_by_quantised, thresholds))
     scores += source_scores(score_sources(renders, drawn.found_by_quantised, thresholds), frozenset())
     update = {

@@ -43,7 +43,9 @@ def restore(onnx_path: Path, card: ModelCard, recipe: Recipe, pictures: Iterable
         _normalise(network, [torch.from_numpy(blob) for blob in blobs])
     network.names = {index: label.value for index, label in enumerate(recipe.labels)}
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"model": network.train(), "train_args": {"task": "detect"}, "epoch": -1}, checkpoint)
+    part = checkpoint.with_suffix(".part")
+    torch.save({"model": network.train(), "train_args": {"task": "detect"}, "epoch": -1}, part)
+    part.replace(checkpoint)
     return checkpoint
 
 

@@ -5,6 +5,7 @@ Label files hold a class index, centre and sides as fractions of the picture. In
 in which label `k` costs no loss; `models.federated` reads it so.
 """
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,12 @@ import numpy as np
 
 from contract.model_card import DetectorLabel
 from models.annotations import Photograph, as_boxes
+from models.errors import WorkshopError
 from models.pictures import Picture, read_image_bgr
+from models.whole_file import write_whole
+
+LABELS_NAME = "labels.json"
+"""Lies in the folder of the samples: what their class indices mean."""
 
 
 class Sample(NamedTuple):
@@ -24,11 +30,37 @@ class Sample(NamedTuple):
 
 
 def write_sample(sample: Sample, picture: Picture, labels: tuple[DetectorLabel, ...], *, jpeg_quality: int) -> None:
-    """Write the picture first and its labels last, so that a label file proves a whole sample."""
-    for path in sample:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(sample.image_path), picture.image_bgr, [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])
-    sample.label_path.write_text("".join(f"{line}\n" for line in label_lines(picture, labels)), encoding="ascii")
+    """Write the picture first and its labels last, so that a label file proves a whole sample. Raises WorkshopError."""
+    _, jpeg = cv2.imencode(".jpg", picture.image_bgr, [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])
+    write_whole(sample.image_path, jpeg.tobytes())
+    write_whole(sample.label_path, "".join(f"{line}\n" for line in label_lines(picture, labels)).encode("ascii"))
+
+
+def keep_labels(folder: Path, labels: tuple[DetectorLabel, ...]) -> None:
+    """Write down what the class indices of a folder's samples mean.
+
+    Raises WorkshopError when its samples were written with other labels.
+    """
+    path = folder / LABELS_NAME
+    if path.exists():
+        _check_labels(folder, labels)
+    else:
+        write_whole(path, json.dumps([label.value for label in labels]).encode())
+
+
+def _check_labels(folder: Path, labels: tuple[DetectorLabel, ...]) -> None:
+    path = folder / LABELS_NAME
+    try:
+        written = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WorkshopError(
+            f"{path}: cannot be read, so nothing says what these pictures show; name the `pictures` folder of a "
+            "training, or draw them again"
+        ) from error
+    if written != [label.value for label in labels]:
+        raise WorkshopError(
+            f"{folder}: its pictures are labelled {written}, expected {[str(label) for label in labels]}"
+        )
 
 
 def label_lines(picture: Picture, labels: tuple[DetectorLabel, ...]) -> list[str]:
@@ -54,7 +86,13 @@ def sample_at(folder: Path, split: str, stem: str) -> Sample:
 
 
 def as_photographs(folder: Path, split: str, labels: tuple[DetectorLabel, ...], licence: str) -> list[Photograph]:
-    """Written samples as annotated pictures, complete for every label, so that renders are scored like photographs."""
+    """Written samples as annotated pictures, complete for every label, so that renders are scored like photographs.
+
+    Raises WorkshopError when there are none, or when they were written with other labels.
+    """
+    _check_labels(folder, labels)
+    if not any((folder / "labels" / split).glob("*.txt")):
+        raise WorkshopError(f"{folder}: holds no `{split}` pictures; name the `pictures` folder of a finished training")
     return [_as_photograph(path, split, labels, licence) for path in sorted((folder / "labels" / split).glob("*.txt"))]
 
 

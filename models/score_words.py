@@ -32,6 +32,10 @@ def score_cells(line: SourceScored) -> tuple[str, ...]:
     """One line of an evaluation, as `SCORE_NAMES`."""
     score = line.score
     figures = (score.ap50, score.ap75, score.threshold, score.precision, score.recall, score.f1)
+    if not score.boxes_count:  # nothing to find: only what was found wrongly can be told
+        blanks = ("", "", f"{score.threshold:.3f}", "", "", "", "")
+        named = (line.source, score.label.value, str(score.images_count), "0")
+        return (*named, *blanks, f"{score.count_error_mean:.2f}", "", "", "")
     return (
         line.source,
         score.label.value,

@@ -17,6 +17,7 @@ from models.recipe import Recipe, Stage, read_recipe
 from models.samples import Sample
 from models.score_words import score_words
 from models.stage_progress import StageProgress
+from models.training_inputs import keep_inputs
 from models.training_page import PAGE_NAME, write_report
 
 DONE_FILE = "done"
@@ -55,7 +56,8 @@ def train(
     require_train_extra(output)
     if start is not None:
         start_manifest(start)  # weights of unknown descent are refused before anything is drawn
-    photographs = _photographs(recipe, annotations)
+    photographs = photographs_of(recipe, annotations)
+    keep_inputs(output, recipe, annotations, start)
     pictures = output / "pictures"
     say(f"drawing {recipe.renders.train_count} + {recipe.renders.validation_count} renders into {pictures}")
     checks = write_renders(pictures, recipe, VALIDATION_SPLIT, recipe.renders.validation_count, processes=processes)
@@ -117,13 +119,30 @@ def require_train_extra(settings_folder: Path) -> None:
             raise TrainExtraMissing(module) from error
 
 
-def _photographs(recipe: Recipe, annotations: Path | None) -> list[Photograph]:
+def photographs_of(recipe: Recipe, annotations: Path | None) -> list[Photograph]:
+    """The photographs for the stages that ask for some. Raises WorkshopError when such a stage would show none."""
     if not any(stage.photographs_repeat_count for stage in recipe.stages):
         return []
     if annotations is None:
         wanting = next(stage.name for stage in recipe.stages if stage.photographs_repeat_count)
         raise WorkshopError(f"stage {wanting} shows photographs: name their COCO file with --annotations")
-    return photographs_for(annotations)
+    photographs = photographs_for(annotations)
+    for stage in recipe.stages:
+        _refuse_absent(stage, annotations, {photograph.source for photograph in photographs})
+    return photographs
+
+
+def _refuse_absent(stage: Stage, annotations: Path, sources: set[str]) -> None:
+    """A stage that would show none of the photographs that it asks for is a mistake that only its scores would tell."""
+    asked = stage.photographs_repeat_count
+    wanted = {source for source, count in asked.items() if count} if isinstance(asked, dict) else set[str]()
+    absent = sorted(wanted - sources)
+    if absent or (asked and not sources):
+        known = ", ".join(sorted(sources)) or "none"
+        raise WorkshopError(
+            f"stage {stage.name} shows photographs of {', '.join(absent) or 'any source'}; of the sources of "
+            f"{annotations} these may train: {known}. Name them in photographs_repeat_count"
+        )
 
 
 def photographs_for(annotations: Path) -> list[Photograph]:

@@ -95,9 +95,9 @@ def rail_front(colour: Colour, seed: int) -> tuple[Picture, ...]:
         rail[6:26] = hsv(rng.random(), rng.uniform(0, 0.9), rng.uniform(0.4, 1))
     elif kind < 0.53:
         rail[4:28] = wood_grain(640, 24, hsv(0.05, 0.5, rng.uniform(0.15, 0.5)), rng)
-    elif kind < 0.65:
+    elif kind < 0.71:
         _picture_strip(rail, rng)
-    elif kind < 0.8:
+    elif kind < 0.85:
         x = 0
         while x < 640:
             span = int(rng.integers(30, 130))

@@ -14,11 +14,12 @@ from onnx import TensorProto, helper, numpy_helper
 from typer.testing import CliRunner
 
 from contract.model_card import DetectorHead, DetectorLabel, ModelCard
-from models.cards import fill_card, make_card, write_card
+from models.cards import fill_card, make_card, set_on_card, write_card
 from models.cli import app
 from models.detecting import card_of, shipped_card_path
 from models.manifest import file_sha256
 from models.recipe import Recipe
+from models.samples import keep_labels
 
 LABELS = (DetectorLabel.PRODUCT, DetectorLabel.GAP, DetectorLabel.PRICE_TAG)
 RECIPE = Recipe.model_validate(
@@ -88,6 +89,7 @@ def _renders(folder: Path) -> Path:
     cv2.imwrite(str(folder / "pictures" / "images" / "val" / "r.jpg"), np.full((96, 128, 3), 90, np.uint8))
     line = f"0 {35 / 128} {40 / 96} {30 / 128} {40 / 96}\n"
     (folder / "pictures" / "labels" / "val" / "r.txt").write_text(line)
+    keep_labels(folder / "pictures", LABELS)
     return folder / "pictures"
 
 
@@ -136,6 +138,41 @@ def test_scores_of_a_training_without_a_source_stand_beside_those_that_only_show
     assert scores["ours", True] == 1
     assert scores["ours/held-out", False] == 0
     assert ("theirs/held-out", False) not in scores
+
+
+def test_thresholds_are_not_chosen_on_a_source_that_the_training_left_out(tmp_path: Path) -> None:
+    """On the photograph the doubtful box is the right one, on the render the sure one: a threshold serves only one."""
+    annotations = _photographs(tmp_path)
+    table = json.loads(annotations.read_text())
+    table["annotations"] = [box | {"bbox": [90, 60, 20, 20]} for box in table["annotations"]]
+    annotations.write_text(json.dumps(table))
+    renders = _renders(tmp_path)
+    for name in ("left-out", "trained"):
+        (tmp_path / name).mkdir()
+    left_out = fill_card(_card(tmp_path / "left-out", [], [RIGHT, WRONG]), annotations, renders)
+    assert left_out.confidence_thresholds[DetectorLabel.PRODUCT] > 0.3
+    trained = fill_card(_card(tmp_path / "trained", ["ours"], [RIGHT, WRONG]), annotations, renders)
+    assert trained.confidence_thresholds[DetectorLabel.PRODUCT] <= 0.3
+
+
+def test_another_default_input_takes_away_the_scores_of_the_earlier_one(tmp_path: Path) -> None:
+    card_path = _card(tmp_path, ["ours"], [RIGHT])
+    filled = fill_card(card_path, _photographs(tmp_path), _renders(tmp_path))
+    assert filled.scores
+    same = set_on_card(card_path, default_input_wh_px=filled.default_input_wh_px)
+    assert same.scores == filled.scores
+    width_px, height_px = filled.default_input_wh_px
+    assert not set_on_card(card_path, default_input_wh_px=(width_px + 64, height_px)).scores
+
+
+def test_a_mistyped_folder_of_renders_is_named_and_the_card_stays(tmp_path: Path) -> None:
+    card_path = _card(tmp_path, ["ours"], [RIGHT])
+    before = card_path.read_bytes()
+    arguments = ["card", str(card_path), "--annotations", str(_photographs(tmp_path)), "--pictures"]
+    outcome = CliRunner().invoke(app, [*arguments, str(tmp_path / "pictures-of-nobody")])
+    assert outcome.exit_code == 2
+    assert "pictures-of-nobody" in outcome.output
+    assert card_path.read_bytes() == before
 
 
 def test_evaluate_runs_the_nodes_detector_and_prints_json(tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ import pytest
 
 from contract.model_card import DetectorLabel
 from models.annotations import Photograph, as_boxes
-from models.dataset import render_picture, write_photographs, write_renders
-from models.errors import LicenceError, RecipeError
+from models.dataset import render_picture, without_tiny_defects, write_photographs, write_renders
+from models.errors import AnnotationsError, LicenceError, RecipeError, WorkshopError
 from models.manifest import data_sources, file_sha256, pictures_sha256, write_manifest
 from models.pictures import Picture, cut, from_photograph, random_window
 from models.recipe import Recipe, Stage, read_recipe
-from models.samples import Sample, label_lines
+from models.samples import Sample, as_photographs, label_lines, write_sample
 
 LABELS = (DetectorLabel.PRODUCT, DetectorLabel.GAP, DetectorLabel.PRICE_TAG)
 RECIPE_TOML = """
@@ -159,6 +159,53 @@ def test_boxes_of_an_incomplete_class_are_not_learned(tmp_path: Path) -> None:
     photograph = _photograph(tmp_path, complete_for=frozenset({DetectorLabel.GAP}))
     picture = from_photograph(photograph, np.zeros((100, 200, 3), np.uint8), LABELS)
     assert len(picture.boxes_px[DetectorLabel.PRODUCT]) == 0
+
+
+def test_a_defect_teaches_its_product_where_nobody_drew_products(tmp_path: Path) -> None:
+    damaged = as_boxes([[10, 10, 40, 60]])
+    nothing = {label: as_boxes([]) for label in DetectorLabel}
+    photograph = _photograph(
+        tmp_path,
+        complete_for=frozenset({DetectorLabel.DAMAGED}),
+        boxes_px=nothing | {DetectorLabel.DAMAGED: damaged},
+        ignored_px=nothing,
+    )
+    picture = from_photograph(photograph, np.zeros((100, 200, 3), np.uint8), (*LABELS, DetectorLabel.DAMAGED))
+    assert picture.boxes_px[DetectorLabel.PRODUCT].tolist() == damaged.tolist()
+    assert picture.ignored_px[DetectorLabel.PRODUCT].tolist() == [[0, 0, 200, 100]]
+
+
+def test_boxes_for_another_size_of_the_picture_are_refused(tmp_path: Path) -> None:
+    photograph = _photograph(tmp_path, wh_px=(400, 200))
+    with pytest.raises(AnnotationsError, match="is 200x100, its annotations are for 400x200"):
+        write_photographs(tmp_path / "out", _recipe(), [photograph], _stage(1))
+
+
+def test_a_defect_on_a_tiny_pack_is_neither_taught_nor_asked_for() -> None:
+    tiny, large = [10.0, 10.0, 30.0, 60.0], [50.0, 10.0, 90.0, 60.0]
+    nothing = {label: as_boxes([]) for label in (DetectorLabel.PRODUCT, DetectorLabel.DAMAGED)}
+    both = nothing | {label: as_boxes([tiny, large]) for label in nothing}
+    told = without_tiny_defects(Picture(np.zeros((100, 200, 3), np.uint8), both, nothing))
+    assert told.boxes_px[DetectorLabel.DAMAGED].tolist() == [large]
+    assert told.ignored_px[DetectorLabel.DAMAGED].tolist() == [tiny]
+    assert told.boxes_px[DetectorLabel.PRODUCT].tolist() == [tiny, large]
+
+
+def test_pictures_of_other_labels_are_neither_mixed_with_nor_read(tmp_path: Path) -> None:
+    write_renders(tmp_path, _recipe(), "val", 1)
+    with pytest.raises(WorkshopError, match="its pictures are labelled"):
+        write_renders(tmp_path, _recipe(labels=("product", "damaged")), "val", 1)
+    with pytest.raises(WorkshopError, match="its pictures are labelled"):
+        as_photographs(tmp_path, "val", (DetectorLabel.PRODUCT,), "ours")
+    assert len(as_photographs(tmp_path, "val", LABELS, "ours")) == 1
+
+
+def test_a_picture_that_cannot_be_written_leaves_no_half_sample(tmp_path: Path) -> None:
+    (tmp_path / "images").write_text("a file where a folder should be")
+    sample = Sample(tmp_path / "images" / "val" / "a.jpg", tmp_path / "labels" / "val" / "a.txt")
+    with pytest.raises(WorkshopError, match="cannot be written"):
+        write_sample(sample, _picture([[10, 10, 40, 60]]), LABELS, jpeg_quality=80)
+    assert not sample.label_path.exists()
 
 
 def test_a_photograph_that_may_not_train_is_refused(tmp_path: Path) -> None:

@@ -28,10 +28,10 @@ from models.count_gate import Compared, count_gate, thresholds_that_keep_counts
 from models.errors import ExportError, LicenceError, WorkshopError
 from models.network_graph import NetworkGraph
 from models.quantise import quantise
-from models.samples import sample_at
+from models.samples import keep_labels, sample_at
 from models.upsampled_conv import convolve_before_enlarging
 from tests.quantisable_network import BODY_CONVOLUTIONS, write_quantisable_model
-from tests.toy_network import CELL_PX, products, shelf_picture, write_toy_model
+from tests.toy_network import CELL_PX, LABELS, products, shelf_picture, write_toy_model
 
 PRODUCT, GAP = DetectorLabel.PRODUCT, DetectorLabel.GAP
 SHELF_WH_PX = (320, 192)
@@ -328,6 +328,7 @@ class TestTheCommand:
                         for column, row in cells
                     )
                 )
+        keep_labels(folder, tuple(LABELS))
         return folder
 
     def _call(self, model: Path, pictures: Path, target: Path, *more: str) -> Any:

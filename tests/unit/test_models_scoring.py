@@ -204,6 +204,11 @@ def test_worst_pictures_come_first_and_show_every_mistake(tmp_path: Path) -> Non
         ({"categories": [{"id": 1, "name": "banana"}]}, "'banana' is unknown"),
         ({"annotations": [_box(7, SQUARE)]}, "annotations.0"),
         ({"images": [{"id": 1, "file_name": "a.png", "width": 0, "height": 5}]}, "images.0.width"),
+        ({"annotations": [_box(1, [5, 5, -3, 4])]}, "annotations.0.bbox.2"),
+        (
+            {"images": [{"id": number, "file_name": f"{number}/a.png", "width": 9, "height": 9} for number in (1, 2)]},
+            "such as 'a'",
+        ),
     ],
 )
 def test_broken_annotations_are_named(tmp_path: Path, change: dict[str, Any], complaint: str) -> None:
