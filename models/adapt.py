@@ -17,6 +17,7 @@ from typing import Any
 from contract.model_card import DetectorLabel, ModelCard
 from models.acceptance import Verdict, judge
 from models.errors import GoldenError
+from models.float_twin import keep_twin
 from models.golden import GoldenSet, golden_json
 from models.recounting import Look, Thresholds, count_as_node, look, open_detector
 from models.store_model import ONNX_NAME, StoreModel, discard, keep, put_in_place, stage
@@ -131,6 +132,8 @@ def adapt(
         if not verdict.accepted:
             return replace(outcome, verdict=verdict)
         _keep_origin(store_folder, old)
+        for model in (old, contender):
+            keep_twin(store_folder, model)
         keep(store_folder, staged, model_id)
     finally:
         discard(staged)

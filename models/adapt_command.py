@@ -16,7 +16,11 @@ GoldenArgument = Annotated[Path | None, typer.Argument(help="TOML file of golden
 FolderOption = Annotated[Path, typer.Option("--store-folder", help="The store's folder of models.")]
 ModelOption = Annotated[
     Path | None,
-    typer.Option("--model", help="ONNX file to begin with, where the folder has none yet; else the shipped."),
+    typer.Option(
+        "--model",
+        help="ONNX file to begin with, where the folder has none yet; else the shipped. With --fine-tune of a store "
+        "that runs 8 bits: the float network that they were made of, where it is not found.",
+    ),
 ]
 
 
@@ -99,12 +103,19 @@ def adapt_command(
             typer.echo(f"{store_folder / CURRENT}: {again} again in place of {left}; restart the node")
             return
         frames = read_golden(_named(golden, fine_tune=fine_tune, candidate=candidate))
-        old = _old_model(store_folder, model)
+        old = _old_model(store_folder, model, fine_tune=fine_tune)
         contender = None if candidate is None else open_model(candidate)
         if fine_tune:
             from models.store_training import StorePlan, fine_tuned  # noqa: PLC0415 - loads the simulator
 
-            plan = StorePlan(licence=licence, recipe=recipe, renders_count=renders, epochs=epochs, device=device)
+            plan = StorePlan(
+                licence=licence,
+                recipe=recipe,
+                float_model=None if old.onnx == model else model,
+                renders_count=renders,
+                epochs=epochs,
+                device=device,
+            )
             contender = fine_tuned(frames, old, plan, work or store_folder / ".training", say=say)
         outcome = adapt(frames, store_folder, old, candidate=contender, split=fine_tune, say=say)
     except WorkshopError as error:
@@ -125,14 +136,14 @@ def _named(golden: Path | None, *, fine_tune: bool, candidate: Path | None) -> P
     return golden
 
 
-def _old_model(store_folder: Path, model: Path | None) -> "StoreModel":
+def _old_model(store_folder: Path, model: Path | None, *, fine_tune: bool) -> "StoreModel":
     """What the store runs; where its folder is empty, what it is to begin with."""
     from edge.errors import ModelError  # noqa: PLC0415 - beside onnxruntime
     from edge.model_file import shipped_model  # noqa: PLC0415
     from models.store_model import current_model, open_model  # noqa: PLC0415
 
     current = current_model(store_folder)
-    if current is not None and model is not None:
+    if current is not None and model is not None and not fine_tune:
         raise WorkshopError(
             f"{store_folder} runs {current.card.model_id} already; to let another network in, name it with --candidate"
         )

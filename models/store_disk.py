@@ -22,7 +22,7 @@ class Writing:
             raise StoreModelError(f"{place}: cannot be written: {error.strerror or error}") from error
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_synced(path: Path, text: str) -> None:
     """Put a file in place of an earlier one in one step. Raises StoreModelError; then the earlier one stays."""
     fresh = path.with_name(f".{path.name}.new")
     with Writing(path):

@@ -27,7 +27,7 @@ from models.cards import read_card, write_card
 from models.detecting import card_of
 from models.errors import StoreModelError
 from models.manifest import file_sha256
-from models.store_disk import Writing, sync, write_whole
+from models.store_disk import Writing, sync, write_synced
 
 CURRENT = "current"
 ONNX_NAME = "detector.onnx"
@@ -82,6 +82,15 @@ def open_model(onnx: Path) -> StoreModel:
         return StoreModel(onnx, card, dict(record))
     except (OSError, ValueError, TypeError) as error:
         raise StoreModelError(f"{path}: cannot be read as an adaptation record: {error}") from error
+
+
+def model_folders(folder: Path) -> list[Path]:
+    """The folders of all models that a store's folder keeps; none where it is not there yet."""
+    if not folder.is_dir():
+        return []
+    return [
+        path for path in sorted(folder.iterdir()) if path.is_dir() and not path.is_symlink() and path.name[0] != "."
+    ]
 
 
 def stage(folder: Path, onnx: Path, card: ModelCard, record: Mapping[str, Any]) -> Path:
@@ -180,7 +189,7 @@ def _order(folder: Path, current: StoreModel) -> list[str]:
 
 
 def _write_order(folder: Path, ids: Sequence[str]) -> None:
-    write_whole(folder / ORDER_NAME, json.dumps(ids, indent=1) + "\n")
+    write_synced(folder / ORDER_NAME, json.dumps(ids, indent=1) + "\n")
 
 
 def _link(folder: Path, model_id: str) -> None:

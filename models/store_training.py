@@ -36,7 +36,8 @@ LEARNING_RATE = 0.0002
 """A tenth of what begins a training: the store is to be learnt, nothing else forgotten."""
 REPEATS_COUNT = 4
 """How often each golden frame is cut at another scale per pass."""
-VALIDATION_RENDERS_COUNT = 4
+VALIDATION_RENDERS_COUNT = 24
+"""So many that the 8-bit twin of the outcome can be judged by them."""
 MOST_RENDERS_SEED = 2**31
 MOST_BATCH_COUNT = 8
 """A store has few pictures, and steps are what is scarce."""
@@ -50,6 +51,8 @@ class StorePlan:
     """By what right the pictures train a network, in words that the manifest keeps."""
     recipe: Path | None = None
     """Recipe of the network; the one in its manifest, else the one that the card names, when absent."""
+    float_model: Path | None = None
+    """ONNX file of the float network behind an 8-bit one; sought when absent."""
     renders_count: int = 300
     epochs: int = 3
     device: str = "cpu"
@@ -74,7 +77,7 @@ def fine_tuned(
             "--fine-tune: say with --licence by what right these pictures train a network, for instance "
             '"own photographs of Corner Shop Ltd, not to leave its machines"'
         )
-    base = float_twin(old)
+    base = float_twin(old, named=plan.float_model)
     manifest = start_manifest(base.onnx)
     basis = recipe_of(base, manifest) if plan.recipe is None else read_recipe(plan.recipe)
     recipe_text = recipe_toml(store_recipe(basis, base, golden, plan))

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -30,36 +29,11 @@ from models.golden_truth import ZoneTruth
 from models.recounting import FrameTally, Look, ZoneTally, count_as_node, look, open_detector, ranked_score
 from models.store_model import discard, keep, put_in_place, stage, undo
 from models.threshold_choice import choose, folds_of
-from tests.toy_network import CELL_PX, LABELS, shelf_picture, toy_calibration, write_toy_model
+from tests.toy_network import LABELS, toy_calibration, write_toy_model
+from tests.toy_store import write_toy_store
 
 PRODUCT, GAP, DAMAGED = DetectorLabel.PRODUCT, DetectorLabel.GAP, DetectorLabel.DAMAGED
 CARD = {PRODUCT: 0.3, GAP: 0.3, DetectorLabel.PRICE_TAG: 0.3}
-
-
-def store(folder: Path, *, frames_count: int = 8, ghosts_count: int = 3, wrongly: bool = False) -> Path:
-    """A store of green packs, each frame with as many faint green reflections that are none.
-
-    A pack scores 0.6 to 0.9 with the toy network, a reflection 0.38 to 0.44: between them lies the right threshold.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "cam-1.json").write_text(toy_calibration().to_json())
-    rng = np.random.default_rng(5)
-    text = 'store_id = "shop"\ncalibration = "cam-1.json"\n'
-    for number in range(frames_count):
-        picture = shelf_picture({}, seed=number)
-        counts = {"left": int(rng.integers(2, 9)), "right": int(rng.integers(2, 9))}
-        for zone, first_column in (("left", 0), ("right", 20)):
-            levels = [*rng.uniform(0.6, 0.9, counts[zone]), *rng.uniform(0.38, 0.44, ghosts_count)]
-            for place, level in enumerate(levels):
-                x_px, y_px = (first_column + 2 * (place % 9)) * CELL_PX, (2 + 3 * (place // 9)) * CELL_PX
-                picture[y_px : y_px + CELL_PX, x_px : x_px + CELL_PX] = (0, round(255 * level), 0)
-        cv2.imwrite(str(folder / f"{number:02d}.png"), picture)
-        told = {zone: count + (5 if wrongly and number % 2 else 0) for zone, count in counts.items()}
-        facings = f"left = {told['left']}, right = {told['right']}"
-        text += f'[[frames]]\npicture = "{number:02d}.png"\nfacings = {{ {facings} }}\n'
-    path = folder / "golden.toml"
-    path.write_text(text)
-    return path
 
 
 def adapted(*arguments: str | Path) -> tuple[int, str]:
@@ -80,7 +54,7 @@ def everything_in(folder: Path) -> dict[str, bytes | str]:
 def adapted_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `golden/golden.toml` and, adapted by it, `store-model`."""
     folder = tmp_path_factory.mktemp("adapted")
-    golden, onnx = store(folder / "golden"), write_toy_model(folder / "base")
+    golden, onnx = write_toy_store(folder / "golden"), write_toy_model(folder / "base")
     code, output = adapted(golden, "--store-folder", folder / "store-model", "--model", onnx)
     assert code == 0, output
     return folder
@@ -95,7 +69,7 @@ def shop(adapted_once: Path, tmp_path: Path) -> tuple[Path, Path]:
 
 @pytest.mark.parametrize("frames_count", [8, 15])  # few groups check in turn; of many a third only checks
 def test_a_store_that_was_overcounted_is_counted_right(tmp_path: Path, frames_count: int) -> None:
-    golden = store(tmp_path / "golden", frames_count=frames_count)
+    golden = write_toy_store(tmp_path / "golden", frames_count=frames_count)
     onnx = write_toy_model(tmp_path / "base")
     home = tmp_path / "store-model"
     code, output = adapted(golden, "--store-folder", home, "--model", onnx)
@@ -239,7 +213,7 @@ def test_another_network_comes_in_with_its_own_thresholds(shop: tuple[Path, Path
 
 
 def test_counts_that_contradict_each_other_make_nothing_worse(tmp_path: Path) -> None:
-    golden, home = store(tmp_path / "golden", ghosts_count=0, wrongly=True), tmp_path / "store-model"
+    golden, home = write_toy_store(tmp_path / "golden", ghosts_count=0, wrongly=True), tmp_path / "store-model"
     onnx = write_toy_model(tmp_path / "base")
     code, output = adapted(golden, "--store-folder", home, "--model", onnx, "--json")
     figures = json.loads(output[output.index("{\n") :])
@@ -260,7 +234,7 @@ def test_counts_that_contradict_each_other_make_nothing_worse(tmp_path: Path) ->
 def test_what_cannot_be_judged_is_said_and_writes_nothing(tmp_path: Path, text: str, said: str) -> None:
     arguments: list[str | Path] = []
     if text:
-        golden = store(tmp_path / "golden", frames_count=2)
+        golden = write_toy_store(tmp_path / "golden", frames_count=2)
         golden.write_text(golden.read_text().replace("[[frames]]", '[[frames]]\ngroup = "monday"'))
         arguments = [golden, "--model", write_toy_model(tmp_path / "base")]
     code, output = adapted(*arguments, "--store-folder", tmp_path / "store-model")
@@ -276,7 +250,7 @@ def test_recounting_agrees_with_the_node_at_any_thresholds(
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "recounting"
     golden = read_golden(
-        store(folder, frames_count=2) if not (folder / "golden.toml").exists() else folder / "golden.toml"
+        write_toy_store(folder, frames_count=2) if not (folder / "golden.toml").exists() else folder / "golden.toml"
     )
     bars = {**CARD, PRODUCT: round(product, 3), GAP: round(gap, 3)}
     detector = open_detector(write_toy_model(folder / "model"))
@@ -287,7 +261,7 @@ def test_recounting_agrees_with_the_node_at_any_thresholds(
 
 def test_defects_are_counted_as_a_node_reports_them(tmp_path: Path) -> None:
     """A node tells each pack's damage once and none of no pack: neither may speak for or against a model."""
-    golden = store(tmp_path / "golden", frames_count=1, ghosts_count=0)
+    golden = write_toy_store(tmp_path / "golden", frames_count=1, ghosts_count=0)
     pack, other, far = [32.0, 32.0, 48.0, 64.0], [96.0, 32.0, 112.0, 64.0], [200.0, 200.0, 216.0, 232.0]
     boxes = [(pack, PRODUCT), (other, PRODUCT), (pack, DAMAGED), ([32.0, 34.0, 48.0, 66.0], DAMAGED), (far, DAMAGED)]
     image = {"id": 1, "file_name": "00.png", "width": 640, "height": 480, "complete_for": ["product", "damaged"]}
@@ -393,7 +367,7 @@ def test_the_gate_lets_in_only_what_counts_as_well(old: FrameTally, new: FrameTa
 
 
 def test_only_zones_that_were_counted_right_teach(tmp_path: Path) -> None:
-    golden = store(tmp_path / "golden", frames_count=2, ghosts_count=0)
+    golden = write_toy_store(tmp_path / "golden", frames_count=2, ghosts_count=0)
     first = read_golden(golden).frames[0]
     right = first.truth["left"].facings_count
     assert right is not None
