@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 IndexArray = NDArray[np.int64]
-Clash = Callable[[FloatArray, FloatArray], NDArray[np.bool_]]
-"""Says of boxes (m, 4) and as many others whether they clash, bool (m,)."""
+Clash = Callable[[FloatArray, FloatArray, FloatArray], NDArray[np.bool_]]
+"""Says of pairs of boxes, from the intersection (m,) and the areas (m,) of the two, whether they clash, bool (m,)."""
 
 MAX_PAIRS_COUNT = 400_000
 """Of more near pairs than this (an untrained network sees boxes everywhere) each box is asked by itself: slower, and
 in little memory."""
 
 _ROUNDING = 1e-4
+_BANDS_COUNT = 64
+"""One for each bit of a whole number."""
 
 
 def standing(xyxy: FloatArray, class_id: IndexArray, clash: Clash, *, reach_fraction: float) -> IndexArray:
@@ -28,21 +30,33 @@ def standing(xyxy: FloatArray, class_id: IndexArray, clash: Clash, *, reach_frac
     `reach_fraction`: two boxes clash only if the left edge of the right one lies within this share of the width of
     the left one.
     """
-    pairs = _near_pairs(xyxy, class_id, reach_fraction)
-    if pairs is None:
+    if not len(xyxy):
+        return np.zeros(0, dtype=np.int64)
+    order = xyxy[:, 0].argsort()
+    sides = np.ascontiguousarray(xyxy.T).take(order, axis=1)
+    near = _near_pairs(sides, reach_fraction)
+    if near is None:
         return _standing_one_by_one(xyxy, class_id, clash)
-    surer, other = pairs
-    clashing = np.flatnonzero(clash(xyxy.take(surer, axis=0), xyxy.take(other, axis=0)))
-    return np.flatnonzero(_stands(len(xyxy), surer[clashing], other[clashing]))
+    left_one, right_one = near
+    _, top, right, bottom = sides
+    width = np.minimum(right.take(left_one), right.take(right_one)) - sides[0].take(right_one)
+    height = np.minimum(bottom.take(left_one), bottom.take(right_one))
+    height -= np.maximum(top.take(left_one), top.take(right_one))
+    area = _area(sides)
+    shared = np.maximum(width, 0) * np.maximum(height, 0)
+    clashing = clash(shared, area.take(left_one), area.take(right_one)).nonzero()[0]
+    one, two = order.take(left_one.take(clashing)), order.take(right_one.take(clashing))
+    alike = (class_id.take(one) == class_id.take(two)).nonzero()[0]
+    one, two = one.take(alike), two.take(alike)
+    return _stands(len(xyxy), np.minimum(one, two), np.maximum(one, two)).nonzero()[0]
 
 
 def overlap_over(least_iou: float) -> Clash:
     """Boxes clash whose intersection over union is larger."""
 
-    def clash(first: FloatArray, second: FloatArray) -> NDArray[np.bool_]:
-        shared = _shared(first, second)
+    def clash(shared: FloatArray, first: FloatArray, second: FloatArray) -> NDArray[np.bool_]:
         # An untrained network may turn a box inside out; its area is below zero, and it overlaps nothing.
-        clashing: NDArray[np.bool_] = shared > np.maximum(least_iou * (_area(first) + _area(second) - shared), 0)
+        clashing: NDArray[np.bool_] = shared > np.maximum(least_iou * (first + second - shared), 0)
         return clashing
 
     return clash
@@ -51,48 +65,47 @@ def overlap_over(least_iou: float) -> Clash:
 def cover_over(covered_fraction: float) -> Clash:
     """Boxes clash whose intersection is larger than this share of the smaller one."""
 
-    def clash(first: FloatArray, second: FloatArray) -> NDArray[np.bool_]:
-        least = np.maximum(np.minimum(_area(first), _area(second)), 1e-6)
-        return _shared(first, second) > covered_fraction * least
+    def clash(shared: FloatArray, first: FloatArray, second: FloatArray) -> NDArray[np.bool_]:
+        return shared > covered_fraction * np.maximum(np.minimum(first, second), 1e-6)
 
     return clash
 
 
-def _shared(first: FloatArray, second: FloatArray) -> FloatArray:
-    width = np.minimum(first[:, 2], second[:, 2]) - np.maximum(first[:, 0], second[:, 0])
-    height = np.minimum(first[:, 3], second[:, 3]) - np.maximum(first[:, 1], second[:, 1])
-    shared: FloatArray = np.maximum(width, 0) * np.maximum(height, 0)
-    return shared
-
-
-def _area(boxes: FloatArray) -> FloatArray:
-    area: FloatArray = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+def _area(sides: FloatArray) -> FloatArray:
+    """Areas (n,) of boxes whose left, top, right and bottom are the rows of `sides` (4, n)."""
+    area: FloatArray = (sides[2] - sides[0]) * (sides[3] - sides[1])
     return area
 
 
-def _near_pairs(xyxy: FloatArray, class_id: IndexArray, reach_fraction: float) -> tuple[IndexArray, IndexArray] | None:
-    """Indices (m,) of the surer and (m,) of the other of every two boxes of a class that reach each other.
+def _near_pairs(sides: FloatArray, reach_fraction: float) -> tuple[IndexArray, IndexArray] | None:
+    """Indices (m,) of the left and (m,) of the right of every two boxes that reach each other, and perhaps some more.
 
-    None where there are more than `MAX_PAIRS_COUNT` to look at.
+    The columns of `sides` (4, n) are boxes, from left to right. None where there are more than `MAX_PAIRS_COUNT` to
+    look at.
     """
-    order = np.argsort(np.ascontiguousarray(xyxy[:, 0]))
-    left, top, right, bottom = np.ascontiguousarray(xyxy.take(order, axis=0).T)
+    left, _, right, _ = sides
     # A little further than the reach, so that rounding loses no pair.
-    ends = np.searchsorted(left, left + (reach_fraction + _ROUNDING) * (right - left), side="right")
-    places = np.arange(1, len(order) + 1)
+    ends = left.searchsorted(left + (reach_fraction + _ROUNDING) * (right - left), side="right")
+    places = np.arange(1, len(left) + 1)
     counts = np.maximum(ends - places, 0)
     pairs_count = int(counts.sum())
     if pairs_count > MAX_PAIRS_COUNT:
         return None
     # A box is paired with those that follow it: its second indices count on from its right neighbour.
-    second = np.arange(pairs_count) + np.repeat(places - np.cumsum(counts) + counts, counts)
-    near = np.flatnonzero(
-        (top.take(second) < np.repeat(bottom, counts)) & (np.repeat(top, counts) < bottom.take(second))
-    )
-    one, two = order[np.repeat(places - 1, counts)[near]], order[second[near]]
-    alike = np.flatnonzero(class_id[one] == class_id[two])
-    one, two = one[alike], two[alike]
-    return np.minimum(one, two), np.maximum(one, two)
+    second = np.arange(pairs_count) + np.repeat(places - counts.cumsum() + counts, counts)
+    bands = _bands(sides)
+    near = ((np.repeat(bands, counts) & bands.take(second)) != 0).nonzero()[0]
+    return np.repeat(places - 1, counts).take(near), second.take(near)
+
+
+def _bands(sides: FloatArray) -> NDArray[np.uint64]:
+    """Which of 64 bands of the picture each box touches, one bit for each: boxes that share none lie apart."""
+    reaches = sides[1::2]  # from top to bottom
+    highest = np.fmin.reduce(reaches, axis=None)
+    bands_per_px = np.float32((_BANDS_COUNT - 1) / max(float(np.fmax.reduce(reaches, axis=None) - highest), 1e-6))
+    first, last = ((reaches - highest) * bands_per_px).astype(np.uint64)
+    touched: NDArray[np.uint64] = (np.uint64(2) << last) - (np.uint64(1) << first)
+    return touched
 
 
 def _stands(boxes_count: int, surer: IndexArray, other: IndexArray) -> NDArray[np.bool_]:
@@ -112,9 +125,12 @@ def _stands(boxes_count: int, surer: IndexArray, other: IndexArray) -> NDArray[n
 
 def _standing_one_by_one(xyxy: FloatArray, class_id: IndexArray, clash: Clash) -> IndexArray:
     stands = np.ones(len(xyxy), dtype=bool)
+    area = _area(xyxy.T)
     for index in range(len(xyxy)):
         if stands[index]:
             beyond = xyxy[index + 1 :]
-            mine = np.broadcast_to(xyxy[index], beyond.shape)
-            stands[index + 1 :] &= ~(clash(mine, beyond) & (class_id[index + 1 :] == class_id[index]))
+            width, height = (np.minimum(xyxy[index, 2:], beyond[:, 2:]) - np.maximum(xyxy[index, :2], beyond[:, :2])).T
+            shared = np.maximum(width, 0) * np.maximum(height, 0)
+            clashing = clash(shared, np.full_like(shared, area[index]), area[index + 1 :])
+            stands[index + 1 :] &= ~(clashing & (class_id[index + 1 :] == class_id[index]))
     return np.flatnonzero(stands)
