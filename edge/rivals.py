@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Which of many boxes cannot stand beside each other, and who of them stands. Pure.
 
-Boxes on a shelf are many and overlap few others. So they are sorted from left to right, only those near each other are
-compared, and all of them at once; comparing each with each would cost more than a tenth of the network's own run.
+Boxes on a shelf are many and overlap few others. So they are sorted by row and from left to right, only those near each
+other are compared, and all of them at once; comparing each with each would cost more than a tenth of the network's run.
 """
 
 from collections.abc import Callable
@@ -20,34 +20,29 @@ MAX_PAIRS_COUNT = 400_000
 in little memory."""
 
 _ROUNDING = 1e-4
-_BANDS_COUNT = 64
-"""One for each bit of a whole number."""
 
 
 def standing(xyxy: FloatArray, class_id: IndexArray, clash: Clash, *, reach_fraction: float) -> IndexArray:
     """Indices of the boxes (n, 4), surest first, that clash with no surer one that stands; boxes of one class only.
 
     `reach_fraction`: two boxes clash only if the left edge of the right one lies within this share of the width of
-    the left one.
+    the left one, and their middles within this share of the height of the taller.
     """
     if not len(xyxy):
         return np.zeros(0, dtype=np.int64)
-    order = xyxy[:, 0].argsort()
-    sides = np.ascontiguousarray(xyxy.T).take(order, axis=1)
+    sides = np.ascontiguousarray(xyxy.T)
     near = _near_pairs(sides, reach_fraction)
     if near is None:
         return _standing_one_by_one(xyxy, class_id, clash)
-    left_one, right_one = near
-    _, top, right, bottom = sides
-    width = np.minimum(right.take(left_one), right.take(right_one)) - sides[0].take(right_one)
-    height = np.minimum(bottom.take(left_one), bottom.take(right_one))
-    height -= np.maximum(top.take(left_one), top.take(right_one))
+    one, two = near
+    left, top, right, bottom = sides
+    width = np.minimum(right.take(one), right.take(two)) - np.maximum(left.take(one), left.take(two))
+    height = np.minimum(bottom.take(one), bottom.take(two)) - np.maximum(top.take(one), top.take(two))
     area = _area(sides)
-    shared = np.maximum(width, 0) * np.maximum(height, 0)
-    clashing = clash(shared, area.take(left_one), area.take(right_one)).nonzero()[0]
-    one, two = order.take(left_one.take(clashing)), order.take(right_one.take(clashing))
-    alike = (class_id.take(one) == class_id.take(two)).nonzero()[0]
-    one, two = one.take(alike), two.take(alike)
+    clashing = clash(np.maximum(width, 0) * np.maximum(height, 0), area.take(one), area.take(two))
+    clashing &= class_id.take(one) == class_id.take(two)
+    rivals = clashing.nonzero()[0]
+    one, two = one.take(rivals), two.take(rivals)
     return _stands(len(xyxy), np.minimum(one, two), np.maximum(one, two)).nonzero()[0]
 
 
@@ -78,34 +73,36 @@ def _area(sides: FloatArray) -> FloatArray:
 
 
 def _near_pairs(sides: FloatArray, reach_fraction: float) -> tuple[IndexArray, IndexArray] | None:
-    """Indices (m,) of the left and (m,) of the right of every two boxes that reach each other, and perhaps some more.
+    """Indices (m,) of the one and (m,) of the other of every two boxes that reach each other, and of some more.
 
-    The columns of `sides` (4, n) are boxes, from left to right. None where there are more than `MAX_PAIRS_COUNT` to
-    look at.
+    The columns of `sides` (4, n) are boxes. None where there are more than `MAX_PAIRS_COUNT` to look at.
     """
-    left, _, right, _ = sides
+    left, top, right, bottom = sides.astype(np.float64)
     # A little further than the reach, so that rounding loses no pair.
-    ends = left.searchsorted(left + (reach_fraction + _ROUNDING) * (right - left), side="right")
-    places = np.arange(1, len(left) + 1)
-    counts = np.maximum(ends - places, 0)
+    reach_px = (reach_fraction + _ROUNDING) * (right - left)
+    widest_px = max(float(np.fmax.reduce(reach_px)), _ROUNDING)
+    tallest_px = max(float(np.fmax.reduce(bottom - top)) * (reach_fraction + _ROUNDING), _ROUNDING)
+    # In rows as high as the reach of the tallest, boxes that reach each other lie in one row or in neighbouring ones.
+    middle = (top + bottom) / 2
+    row = np.floor((middle - np.fmin.reduce(middle)) / tallest_px)
+    row_px = float(np.fmax.reduce(left) - np.fmin.reduce(left)) + 3 * widest_px
+    # All rows one behind the other, with so much room between them that nothing reaches from one into the next.
+    place_px = row * row_px + left
+    order = place_px.argsort()
+    place_px = place_px.take(order)
+    end_px = place_px + reach_px.take(order)
+    count = len(order)
+    first = np.concatenate([np.arange(1, count + 1), place_px.searchsorted(place_px + (row_px - widest_px))])
+    end = np.concatenate(
+        [place_px.searchsorted(end_px, side="right"), place_px.searchsorted(end_px + row_px, side="right")]
+    )
+    counts = np.maximum(end - first, 0)
     pairs_count = int(counts.sum())
     if pairs_count > MAX_PAIRS_COUNT:
         return None
-    # A box is paired with those that follow it: its second indices count on from its right neighbour.
-    second = np.arange(pairs_count) + np.repeat(places - counts.cumsum() + counts, counts)
-    bands = _bands(sides)
-    near = ((np.repeat(bands, counts) & bands.take(second)) != 0).nonzero()[0]
-    return np.repeat(places - 1, counts).take(near), second.take(near)
-
-
-def _bands(sides: FloatArray) -> NDArray[np.uint64]:
-    """Which of 64 bands of the picture each box touches, one bit for each: boxes that share none lie apart."""
-    reaches = sides[1::2]  # from top to bottom
-    highest = np.fmin.reduce(reaches, axis=None)
-    bands_per_px = np.float32((_BANDS_COUNT - 1) / max(float(np.fmax.reduce(reaches, axis=None) - highest), 1e-6))
-    first, last = ((reaches - highest) * bands_per_px).astype(np.uint64)
-    touched: NDArray[np.uint64] = (np.uint64(2) << last) - (np.uint64(1) << first)
-    return touched
+    # A box is paired with those from `first` to `end`: its second indices count on from there.
+    second = np.arange(pairs_count) + np.repeat(first - counts.cumsum() + counts, counts)
+    return np.repeat(np.concatenate([order, order]), counts), order.take(second)
 
 
 def _stands(boxes_count: int, surer: IndexArray, other: IndexArray) -> NDArray[np.bool_]:
