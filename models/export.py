@@ -36,6 +36,9 @@ def export(weights: Path, onnx_path: Path, recipe: Recipe, head: DetectorHead = 
     )
     onnx_path.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(str(exported), onnx_path)
+    from models.slim_graph import without_shapes  # noqa: PLC0415 - loads onnx, a part of the train extra
+
+    without_shapes(onnx_path)
     check_shape(onnx_path, recipe, head)
     return onnx_path
 
