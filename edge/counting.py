@@ -172,9 +172,9 @@ def _gap_facings(
     if not len(gaps):
         return np.zeros(len(zones))
     boxes_px = gaps.xyxy_px.astype(np.float64)
-    middle_y_px = (boxes_px[:, 1] + boxes_px[:, 3]) / 2
-    left_mm = view.to_bay_mm(np.stack([boxes_px[:, 0], middle_y_px], axis=1))
-    right_mm = view.to_bay_mm(np.stack([boxes_px[:, 2], middle_y_px], axis=1))
+    ends_px = boxes_px.reshape(-1, 2, 2)  # left and right of each
+    ends_px[:, :, 1] = ends_px[:, :, 1].mean(axis=1, keepdims=True)
+    left_mm, right_mm = view.to_bay_mm(ends_px).reshape(-1, 2, 2).transpose(1, 0, 2)
     width_mm = np.nan_to_num(np.linalg.norm(right_mm - left_mm, axis=1))
     covered = _covered_fractions(_zones_beneath(gaps.xyxy_px, zone_map), len(zones))
     facing_width_mm = np.array([zone.facing_width_mm for zone in zones])
