@@ -57,7 +57,7 @@ def _share_constants(network: ModelProto) -> None:
 
 def _shorten_names(network: ModelProto) -> None:
     graph = network.graph
-    short = {tensor.name: tensor.name for tensor in (*graph.input, *graph.output)} | {"": ""}
+    short: dict[str, str] = {tensor.name: tensor.name for tensor in (*graph.input, *graph.output)} | {"": ""}
     taken = frozenset(short)
 
     def shortened(name: str) -> str:
