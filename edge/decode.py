@@ -18,8 +18,8 @@ Boxes = tuple[FloatArray, FloatArray, IndexArray]
 NESTED_FRACTION = 0.7
 """Share of the smaller box beyond which two boxes of a class can hardly both be facings."""
 NESTED_TRUST = 0.1
-"""What a doubted box keeps of its confidence: too little for a node to count it, yet a score over all confidences does not
-lose the true ones among them (AP50 on photographs that trained nothing: 0.68 to 0.70 and 0.88 to 0.94)."""
+"""What a doubted box keeps of its confidence: too little for a node to count it, yet a score over all confidences does
+not lose the true ones among them (AP50 on photographs that trained nothing: 0.68 to 0.70 and 0.88 to 0.94)."""
 
 
 def decode(
