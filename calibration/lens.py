@@ -50,5 +50,8 @@ class Lens(BaseModel):
         x, y = seen_x.copy(), seen_y.copy()
         for _ in range(_ITERATIONS_COUNT):
             bent_x, bent_y = self._bend(x, y)
+            before_x, before_y = x, y
             x, y = x + (seen_x - bent_x), y + (seen_y - bent_y)
+            if np.array_equal(x, before_x) and np.array_equal(y, before_y):
+                break  # and would stay there for ever
         return np.column_stack([x * self.fx_px + self.cx_px, y * self.fy_px + self.cy_px])

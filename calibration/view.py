@@ -65,7 +65,9 @@ class CameraView:
     @cached_property
     def facing_height_px(self) -> float:
         """Median height of a facing in the frame, in pixels, over the zones in view."""
-        return float(np.nanmedian(self._facing_sizes_px[:, 1]))
+        heights_px = self._facing_sizes_px[:, 1]
+        # nanmedian does the same, but first loads a part of numpy that nothing else in a node needs.
+        return float(np.median(heights_px[~np.isnan(heights_px)]))
 
     @cached_property
     def largest_facing_wh_px(self) -> tuple[float, float]:

@@ -28,6 +28,8 @@ RIVAL_IOU = 0.5
 
 _LATTICE_SIDE = 9
 """A box is asked at 9 x 9 spots for the zone beneath; the middle one is its centre."""
+_LATTICE_STEPS = (np.arange(_LATTICE_SIDE) + 0.5) / _LATTICE_SIDE
+_SPOTS_COUNT = _LATTICE_SIDE**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,13 @@ class PlacedBoxes:
 
 def count_zones(
     detections: Detections,
-    zone_map: NDArray[np.int16],
+    zone_map: NDArray[np.signedinteger],
     view: CameraView,
     thresholds: dict[DetectorLabel, float],
 ) -> list[ZoneReading]:
     """One reading per zone of the calibration, in its order, from the boxes alone.
 
-    `zone_map` int16 (height, width) comes from `zone_map.draw_zone_map(view)`. `detections` reach down to `FLOOR_SHARE`
+    `zone_map` (height, width) comes from `zone_map.draw_zone_map(view)`. `detections` reach down to `FLOOR_SHARE`
     of `thresholds`, so that doubtful boxes weigh in.
     """
     placed = place_boxes(detections, zone_map, thresholds)
@@ -73,7 +75,7 @@ def count_zones(
 
 
 def place_boxes(
-    detections: Detections, zone_map: NDArray[np.int16], thresholds: dict[DetectorLabel, float]
+    detections: Detections, zone_map: NDArray[np.signedinteger], thresholds: dict[DetectorLabel, float]
 ) -> PlacedBoxes:
     """Find the zone of each product box and the defects that the detector sees on it."""
     products, gaps = without_rivals(detections.of(DetectorLabel.PRODUCT), detections.of(DetectorLabel.GAP), thresholds)
@@ -84,7 +86,7 @@ def place_boxes(
 def read_zones(
     placed: PlacedBoxes,
     flags: Flags,
-    zone_map: NDArray[np.int16],
+    zone_map: NDArray[np.signedinteger],
     view: CameraView,
     thresholds: dict[DetectorLabel, float],
 ) -> list[ZoneReading]:
@@ -94,6 +96,7 @@ def read_zones(
     facings = facings_distributions(product_probability, own_zone, len(view.zone_polygons_px))
     gap_probability = _probability(placed.gaps, thresholds, DetectorLabel.GAP)
     gap_facings = _gap_facings(placed.gaps, zone_map, view, gap_probability)
+    gap_facings_counts = np.minimum(gap_facings, MAX_FACINGS).tolist()
     none_is_spoilt = not flags.defects.any()
     readings = []
     for index, (zone, _) in enumerate(view.zone_polygons_px):
@@ -104,25 +107,37 @@ def read_zones(
             ZoneReading(
                 zone,
                 facings[index],
-                gap_facings=float(min(gap_facings[index], MAX_FACINGS)),
+                gap_facings=gap_facings_counts[index],
                 defects={} if none_is_spoilt else flags.defects_of(own_zone == index),
-                misplaced=flags.misplaced_of(placed.zone == index),
+                misplaced=None if flags.misplaced is None else flags.misplaced_of(placed.zone == index),
             )
         )
     return readings
 
 
-def assign_zones(xyxy_px: NDArray[np.float32], zone_map: NDArray[np.int16]) -> NDArray[np.int64]:
+def assign_zones(xyxy_px: NDArray[np.float32], zone_map: NDArray[np.signedinteger]) -> NDArray[np.int64]:
     """Zone index (n,) of each box (n, 4), NO_ZONE for those that mostly lie outside every zone."""
     beneath = _zones_beneath(xyxy_px, zone_map)
-    covered = _covered_fractions(beneath, int(beneath.max(initial=NO_ZONE)) + 1)
-    if covered.shape[1] == 0:
-        return np.full(len(xyxy_px), NO_ZONE, dtype=np.int64)
+    centre = beneath[:, _SPOTS_COUNT // 2]
+    assigned = centre.astype(np.int64)
+    # What holds at the centre and at more than half of all spots decides: nothing else can cover as much.
+    alike_count = np.count_nonzero(beneath == centre[:, None], axis=1)
+    doubtful = np.flatnonzero(alike_count <= _SPOTS_COUNT // 2)
+    if len(doubtful):
+        assigned[doubtful] = _zones_by_cover(beneath[doubtful])
+    return assigned
+
+
+def _zones_by_cover(beneath: NDArray[np.signedinteger]) -> NDArray[np.int64]:
+    """Zone index (n,) of boxes with these zones (n, lattice spots) beneath, by the share that each covers."""
+    zones_count = int(beneath.max(initial=NO_ZONE)) + 1
+    if zones_count == 0:
+        return np.full(len(beneath), NO_ZONE, dtype=np.int64)
+    covered = _covered_fractions(beneath, zones_count)
     most = covered.max(axis=1)
     assigned = covered.argmax(axis=1)
-    centre = beneath[:, beneath.shape[1] // 2].astype(np.int64)
-    rows = np.arange(len(xyxy_px))
-    centre_ties = (centre != NO_ZONE) & (covered[rows, centre] >= most)
+    centre = beneath[:, _SPOTS_COUNT // 2].astype(np.int64)
+    centre_ties = (centre != NO_ZONE) & (covered[np.arange(len(beneath)), centre] >= most)
     assigned = np.where(centre_ties, centre, assigned)
     return np.where(covered.sum(axis=1) >= LEAST_COVERED_FRACTION, assigned, NO_ZONE)
 
@@ -150,16 +165,16 @@ def _probability(
 
 
 def _gap_facings(
-    gaps: Detections, zone_map: NDArray[np.int16], view: CameraView, probability: NDArray[np.float64]
+    gaps: Detections, zone_map: NDArray[np.signedinteger], view: CameraView, probability: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Expected empty facings (zones,): each gap's width on the bay over the width of a facing, shared by cover."""
     zones = [zone for zone, _ in view.zone_polygons_px]
     if not len(gaps):
         return np.zeros(len(zones))
     boxes_px = gaps.xyxy_px.astype(np.float64)
-    middle_y_px = (boxes_px[:, 1] + boxes_px[:, 3]) / 2
-    left_mm = view.to_bay_mm(np.stack([boxes_px[:, 0], middle_y_px], axis=1))
-    right_mm = view.to_bay_mm(np.stack([boxes_px[:, 2], middle_y_px], axis=1))
+    ends_px = boxes_px.reshape(-1, 2, 2)  # left and right of each
+    ends_px[:, :, 1] = ends_px[:, :, 1].mean(axis=1, keepdims=True)
+    left_mm, right_mm = view.to_bay_mm(ends_px).reshape(-1, 2, 2).transpose(1, 0, 2)
     width_mm = np.nan_to_num(np.linalg.norm(right_mm - left_mm, axis=1))
     covered = _covered_fractions(_zones_beneath(gaps.xyxy_px, zone_map), len(zones))
     facing_width_mm = np.array([zone.facing_width_mm for zone in zones])
@@ -167,21 +182,21 @@ def _gap_facings(
     return expected
 
 
-def _zones_beneath(xyxy_px: NDArray[np.float32], zone_map: NDArray[np.int16]) -> NDArray[np.int16]:
+def _zones_beneath(xyxy_px: NDArray[np.float32], zone_map: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
     """Zone index (n, lattice spots) at evenly spread spots of each box; spots outside the frame have no zone."""
     height_px, width_px = zone_map.shape
-    steps = (np.arange(_LATTICE_SIDE) + 0.5) / _LATTICE_SIDE
-    x_px = np.floor(xyxy_px[:, 0:1] + (xyxy_px[:, 2:3] - xyxy_px[:, 0:1]) * steps).astype(np.int64)
-    y_px = np.floor(xyxy_px[:, 1:2] + (xyxy_px[:, 3:4] - xyxy_px[:, 1:2]) * steps).astype(np.int64)
-    x_inside, y_inside = (x_px >= 0) & (x_px < width_px), (y_px >= 0) & (y_px < height_px)
-    x_px, y_px = np.clip(x_px, 0, width_px - 1), np.clip(y_px, 0, height_px - 1)
-    beneath: NDArray[np.int16] = zone_map.take(y_px[:, :, None] * width_px + x_px[:, None, :])
-    if not (x_inside.all() and y_inside.all()):
-        beneath[~(y_inside[:, :, None] & x_inside[:, None, :])] = NO_ZONE
-    return beneath.reshape(len(xyxy_px), _LATTICE_SIDE**2)
+    low_px, high_px = xyxy_px[:, :2, None], xyxy_px[:, 2:, None]
+    spots_px = np.floor(low_px + (high_px - low_px) * _LATTICE_STEPS).astype(np.int64)
+    inside_px = np.clip(spots_px, 0, np.array([[width_px - 1], [height_px - 1]]))
+    x_px, y_px = inside_px[:, 0, None, :], inside_px[:, 1, :, None]
+    beneath: NDArray[np.signedinteger] = zone_map.take(y_px * width_px + x_px)
+    is_outside = inside_px != spots_px
+    if is_outside.any():
+        beneath[is_outside[:, 0, None, :] | is_outside[:, 1, :, None]] = NO_ZONE
+    return beneath.reshape(len(xyxy_px), _SPOTS_COUNT)
 
 
-def _covered_fractions(beneath: NDArray[np.int16], zones_count: int) -> NDArray[np.float64]:
+def _covered_fractions(beneath: NDArray[np.signedinteger], zones_count: int) -> NDArray[np.float64]:
     """Share (n, zones) of each box that lies in each zone."""
     boxes_count, spots_count = beneath.shape
     # Column 0 of each box counts the spots of no zone, which is -1.

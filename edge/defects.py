@@ -67,11 +67,12 @@ def detected_defects(
     sure = products.confidence >= thresholds.get(DetectorLabel.PRODUCT, 1.0)
     for column, kind in enumerate(KINDS):
         label = _LABELS[kind]
-        boxes = found.of(label)
-        boxes = boxes.where(boxes.confidence >= thresholds.get(label, 1.0))
-        if not len(boxes) or not sure.any():
+        if label not in found.labels:
             continue
-        iou = np.where(sure[None, :], overlaps(boxes.xyxy_px, products.xyxy_px), 0.0)
+        told = (found.class_id == found.labels.index(label)) & (found.confidence >= thresholds.get(label, 1.0))
+        if not told.any() or not sure.any():
+            continue
+        iou = np.where(sure[None, :], overlaps(found.xyxy_px[told], products.xyxy_px), 0.0)
         best = iou.argmax(axis=1)
         defects[best[iou.max(axis=1) >= SAME_PACK_IOU], column] = True
     return defects

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from contract.model_card import DetectorHead, DetectorLabel, ModelCard
-from edge.decode import decode, suppress, without_nested
+from edge.decode import decode, doubt_nested, suppress
 from edge.detections import Detections, FloatArray, thresholds_array
 from edge.errors import ModelError
 from edge.frames import BgrImage
@@ -75,7 +75,7 @@ class Detector:
         boxes = decode(output, self.card.labels, self.card.head, thresholds)
         if self.card.head is DetectorHead.RAW:
             boxes = suppress(boxes, iou=self.card.nms_iou, max_boxes_count=self.card.max_boxes_count)
-        xyxy_px, confidence, class_id = without_nested(boxes)
+        xyxy_px, confidence, class_id = doubt_nested(boxes, thresholds)
         found = Detections(letterbox.to_frame(xyxy_px), confidence, class_id, self.card.labels)
         # A box that lay wholly in the grey border has no extent in the frame.
         return found.where(np.all(found.xyxy_px[:, 2:] > found.xyxy_px[:, :2], axis=1))

@@ -50,23 +50,33 @@ def facings_distributions(
     """
     chosen = np.flatnonzero(zone_index >= 0)
     chosen = chosen[np.argsort(zone_index[chosen], kind="stable")]
-    boxes_count = np.minimum(np.bincount(zone_index[chosen], minlength=zones_count), MAX_FACINGS)
-    # Zones with many boxes come first, so that those which still have one to take are the first few rows.
+    zones = zone_index[chosen]
+    boxes_count = np.bincount(zones, minlength=zones_count)
+    place_in_zone = np.arange(len(chosen)) - np.repeat(boxes_count.cumsum() - boxes_count, boxes_count)
+    if (most_count := int(boxes_count.max(initial=0))) > MAX_FACINGS:
+        countable = place_in_zone < MAX_FACINGS
+        chosen, zones, place_in_zone = chosen[countable], zones[countable], place_in_zone[countable]
+        most_count = MAX_FACINGS
+    # Zones with many boxes come first, so that those which still have one to take are the first few columns.
     order = np.argsort(-boxes_count, kind="stable")
-    first_of_zone = np.searchsorted(zone_index[chosen], order)
-    chances = np.zeros((zones_count, int(boxes_count.max(initial=0)) + 1))
-    chances[:, 0] = 1.0
-    taken_by = np.searchsorted(-boxes_count[order], -np.arange(chances.shape[1]), side="left")
-    for taken in range(chances.shape[1] - 1):
-        rows = taken_by[taken]
-        probability = probabilities[chosen[first_of_zone[:rows] + taken], None]
-        before = chances[:rows, : taken + 1]
-        one_more = before * probability
-        before *= 1.0 - probability
-        chances[:rows, 1 : taken + 2] += one_more
+    column = np.empty_like(order)
+    column[order] = np.arange(zones_count)
+    is_facing = np.zeros((most_count, zones_count))
+    is_facing[place_in_zone, column[zones]] = probabilities[chosen]
+    is_none = 1.0 - is_facing
+    taken_by = (-boxes_count[order]).searchsorted(-np.arange(most_count + 1), side="left").tolist()
+    chances = np.zeros((most_count + 1, zones_count))
+    chances[0] = 1.0
+    for taken, columns in enumerate(taken_by[:-1]):
+        before = chances[: taken + 1, :columns]
+        one_more = before * is_facing[taken, :columns]
+        before *= is_none[taken, :columns]
+        chances[1 : taken + 2, :columns] += one_more
     distributions = [CERTAINLY_NONE] * zones_count
-    for row, distribution in enumerate(_trimmed(chances[: taken_by[0]])):
-        distributions[order[row]] = distribution
+    for zone, distribution in zip(
+        order.tolist(), _trimmed(np.ascontiguousarray(chances[:, : taken_by[0]].T)), strict=False
+    ):
+        distributions[zone] = distribution
     return distributions
 
 

@@ -27,7 +27,7 @@ class Place:
     """Made once per calibration and frame size. `second_look` None: nobody asks whether a pack is the right one."""
 
     view: CameraView
-    zone_map: NDArray[np.int16]
+    zone_map: NDArray[np.signedinteger]
     second_look: SecondLook | None = None
     _plans: dict[str, TilingPlan] = field(default_factory=dict, init=False, repr=False, compare=False)
     """One per model, by the hash of its file."""

@@ -25,10 +25,13 @@ def export(weights: Path, onnx_path: Path, recipe: Recipe, head: DetectorHead = 
     if not weights.is_file():
         raise ExportError(f"{weights}: no such file; train first")
     require_train_extra(weights.parent)
+    from models.slim_graph import without_shapes  # noqa: PLC0415 - loads onnx, a part of the train extra
+
     onnx_path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=onnx_path.parent) as scratch:
         copied = Path(shutil.copy2(weights, scratch))  # ultralytics writes beside the weights
         exported = _as_onnx(copied, recipe, head)
+        without_shapes(exported)
         check_shape(exported, recipe, head)
         exported.replace(onnx_path)
     return onnx_path

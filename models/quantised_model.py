@@ -20,6 +20,7 @@ from models.false_defects import false_defects
 from models.manifest import RENDERS_LICENCE, file_sha256
 from models.quantise import quantise
 from models.samples import as_photographs
+from models.slim_graph import slimmed
 
 
 def quantise_model(
@@ -54,7 +55,8 @@ def quantise_model(
     train_renders = sorted((folder / "images" / "train").glob("*.jpg"))
     chosen = choose_pictures(train_renders, free, [*labelled, *counted], count=pictures_count)
     say(f"calibrating on {len(chosen)} pictures")
-    network = quantise(_read(onnx_path), blobs(chosen, max(float_card.default_input_wh_px)), seven_bits=seven_bits)
+    pictures = blobs(chosen, max(float_card.default_input_wh_px))
+    network = slimmed(quantise(_read(onnx_path), pictures, seven_bits=seven_bits))
     renders = as_photographs(folder, "val", float_card.labels, RENDERS_LICENCE)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".quantised-", dir=target.parent) as scratch:

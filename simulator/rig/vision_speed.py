@@ -13,7 +13,7 @@ import numpy as np
 
 from contract.model_card import DetectorHead
 from edge.counting import count_zones
-from edge.decode import decode, suppress, without_nested
+from edge.decode import decode, doubt_nested, suppress
 from edge.detections import Detections, thresholds_array
 from edge.detector import Detector
 from edge.facings import FLOOR_SHARE
@@ -135,7 +135,7 @@ class Eye:
             boxes = watches["suppress"].time(
                 lambda: suppress(boxes, iou=card.nms_iou, max_boxes_count=card.max_boxes_count)
             )
-        xyxy_px, confidence, class_id = watches["nested"].time(lambda: without_nested(boxes))
+        xyxy_px, confidence, class_id = watches["nested"].time(lambda: doubt_nested(boxes, wanted))
         found = Detections(self._letterbox.to_frame(xyxy_px), confidence, class_id, card.labels)
         watches["count"].time(lambda: count_zones(found, self.place.zone_map, self.place.view, self._thresholds))
 

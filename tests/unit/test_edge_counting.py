@@ -161,3 +161,29 @@ def test_adjacent_zones_share_no_pixel_and_leave_none_between() -> None:
 def test_fifteen_hundred_facings_are_all_counted() -> None:
     places = [(x * 12, y * 8, x * 12 + 10, y * 8 + 6) for x in range(26) for y in range(58)]
     assert modes(found(*places[:1500], label=DetectorLabel.PRODUCT))["left"] == 1500
+
+
+def zone_by_the_rule(box: NDArray[np.float32], zone_map: NDArray[np.signedinteger]) -> int:
+    """Spot by spot: most of the 81 spots, from half of them on, and of zones with as many the one in the middle."""
+    beneath = []
+    steps = (np.arange(9) + 0.5) / 9
+    for y_px in np.floor(box[1] + (box[3] - box[1]) * steps).astype(int):
+        for x_px in np.floor(box[0] + (box[2] - box[0]) * steps).astype(int):
+            inside = 0 <= y_px < zone_map.shape[0] and 0 <= x_px < zone_map.shape[1]
+            beneath.append(int(zone_map[y_px, x_px]) if inside else NO_ZONE)
+    spots = {zone: beneath.count(zone) for zone in sorted(set(beneath) - {NO_ZONE})}
+    if 2 * sum(spots.values()) < len(beneath):
+        return NO_ZONE
+    most = [zone for zone, count in spots.items() if count == max(spots.values())]
+    return beneath[40] if beneath[40] in most else most[0]
+
+
+@given(boxes_px, st.integers(1, 40), st.integers(0, 99), st.sampled_from([np.int8, np.int16]))
+def test_the_zone_of_a_box_is_that_of_the_rule_spot_by_spot(
+    drawn: list[tuple[float, float, float, float, float]], cell_px: int, seed: int, narrow: type[np.signedinteger]
+) -> None:
+    """On maps of small random zones, where a box covers many."""
+    patches = np.random.default_rng(seed).integers(NO_ZONE, 4, size=(480 // cell_px + 1, 640 // cell_px + 1))
+    zone_map = np.kron(patches, np.ones((cell_px, cell_px)))[:480, :640].astype(narrow)
+    boxes = np.array([(x, y, x + w, y + h) for x, y, w, h, _ in drawn], np.float32).reshape(-1, 4)
+    assert assign_zones(boxes, zone_map).tolist() == [zone_by_the_rule(box, zone_map) for box in boxes]

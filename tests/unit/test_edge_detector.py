@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.model_card import DEFECT_LABELS, DetectorHead, DetectorLabel
-from edge.decode import decode, suppress, without_nested
+from edge.decode import decode, doubt_nested, suppress
 from edge.detector import Detector
 from edge.errors import CardMismatch, ModelError
 from edge.input_shape import choose_input_wh_px
@@ -137,7 +137,7 @@ def test_a_card_of_defects_alone_wears_them_on_nothing() -> None:
     assert class_id.tolist() == [0]
 
 
-def test_of_nested_boxes_of_a_class_the_surest_stands() -> None:
+def test_of_nested_boxes_of_a_class_the_surest_is_believed() -> None:
     xyxy = np.array(
         [
             [100, 100, 140, 180],  # a pack
@@ -149,15 +149,20 @@ def test_of_nested_boxes_of_a_class_the_surest_stands() -> None:
         np.float32,
     )
     confidence = np.array([0.9, 0.5, 0.4, 0.6, 0.8], np.float32)
-    kept, kept_confidence, class_id = without_nested((xyxy, confidence, np.array([0, 0, 0, 0, 2])))
+    boxes = (xyxy, confidence, np.array([0, 0, 0, 0, 2]))
+    kept, kept_confidence, class_id = doubt_nested(boxes, np.full(3, 0.3, np.float32))
     assert kept.tolist() == [[100, 100, 140, 180], [110, 120, 130, 130], [140, 100, 180, 180]]
     assert kept_confidence.tolist() == pytest.approx([0.9, 0.8, 0.6])
     assert class_id.tolist() == [0, 2, 0]
+    everything, doubted, _ = doubt_nested(boxes, np.full(3, 0.01, np.float32))
+    assert everything[:3].tolist() == kept.tolist()
+    assert everything[3:].tolist() == [[105, 110, 135, 140], [100, 100, 220, 180]]
+    assert (doubted[3:] < 0.1).all()
 
 
 def test_nothing_is_nested_in_nothing() -> None:
     nothing = (np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
-    assert len(without_nested(nothing)[1]) == 0
+    assert len(doubt_nested(nothing, np.full(3, 0.3, np.float32))[1]) == 0
 
 
 def test_nms_free_output_is_taken_as_it_is() -> None:

@@ -83,3 +83,10 @@ def test_a_box_turned_inside_out_topples_nobody() -> None:
     """An untrained network says such boxes; their area is below zero, so any overlap looks large beside it."""
     xyxy = np.array([[40, 10, 20, 60], [30, 10, 50, 60]], np.float32)
     assert standing(xyxy, np.zeros(2, np.int64), overlap_over(0.5), reach_fraction=1.0).tolist() == [0, 1]
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_a_box_that_is_no_number_hides_no_rivals() -> None:
+    nan = float("nan")
+    xyxy = np.array([[10, 10, 50, 60], [nan, nan, nan, nan], [11, 10, 51, 60]], np.float32)
+    assert standing(xyxy, np.zeros(3, np.int64), overlap_over(0.5), reach_fraction=0.5).tolist() == [0, 1]

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from contract.model_card import DetectorHead, DetectorLabel
-from edge.decode import Boxes, without_nested
+from edge.decode import Boxes, doubt_nested
 from edge.detector import Detector
 from edge.input_shape import choose_input_wh_px
 from models.cards import make_card, write_card
@@ -137,9 +137,10 @@ def _by_ultralytics(
     (rows,) = non_max_suppression(
         output, THRESHOLD, NMS_IOU, max_det=1500, nc=len(LABELS), end2end=end2end, max_time_img=60
     )
-    # One rule is the node's own: of facings that hold one another the surest stays.
-    corners, confidence, class_id = without_nested(
-        (rows[:, :4].numpy(), rows[:, 4].numpy(), rows[:, 5].numpy().astype(np.int64))
+    # One rule is the node's own: of facings that hold one another the surest is believed.
+    corners, confidence, class_id = doubt_nested(
+        (rows[:, :4].numpy(), rows[:, 4].numpy(), rows[:, 5].numpy().astype(np.int64)),
+        np.full(len(LABELS), THRESHOLD, np.float32),
     )
     in_picture = scale_boxes(blob.shape[2:], torch.from_numpy(corners.copy()), image_bgr.shape[:2]).numpy()
     seen = (in_picture[:, 2:] > in_picture[:, :2]).all(axis=1)
