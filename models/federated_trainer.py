@@ -79,6 +79,10 @@ class FederatedTrainer(DetectionTrainer):  # type: ignore[misc]  # untyped where
             self.last, self.best = last, best
         return saved
 
+    def validate(self) -> tuple[dict[str, float], float]:
+        """Judge nothing: after the last epoch ultralytics does so whatever it is told, and knows no regions."""
+        return {}, 0.0
+
     def final_eval(self) -> None:
         """Leave the weights without the optimizer's memory; what they score is told by the node's own detector."""
         strip(self.last)
