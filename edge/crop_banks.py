@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""How far packs are from the crops of a product, cell by cell, each pack shifted and scaled as its box may be off. Pure."""
+"""How far packs are from the crops of a product, cell by cell, each shifted and scaled as its box may be off. Pure."""
 
 from dataclasses import dataclass
 
@@ -58,19 +58,29 @@ class CropBanks:
         self._squared = np.full(self.bank.shape[:2], _FAR, np.float32)
         self._squared[product, self.place] = (self.bank[product, self.place] ** 2).sum(axis=1)
 
-    def fit(self, planes: FloatArray, product: NDArray[np.int64], left_out: NDArray[np.int64] | None = None, windows: tuple = WINDOWS) -> Fit:
-        """Compare packs with the crops of one product each.
+    def fit(
+        self,
+        planes: FloatArray,
+        product: NDArray[np.int64],
+        left_out: NDArray[np.int64] | None = None,
+        *,
+        windows_count: int = len(WINDOWS),
+    ) -> Fit:
+        """Compare packs with the crops of one product each, or of several.
 
-        `planes` (n, 3, HEIGHT_PX, WIDTH_PX), `product` (n,), `left_out` (n,) a crop of it that counts for nothing.
-        The height is found first, then the width, then the crops: 14 windows are tried in place of 49.
+        `planes` (n, 3, HEIGHT_PX, WIDTH_PX), `product` (n,) or (n, products), the latter fitted row by row;
+        `left_out` (n,) a crop that counts for nothing; `windows_count` of `WIDE_WINDOWS` are tried. The height is found
+        first, then the width, then the crops: 14 windows in place of 49.
         """
-        numbers = np.arange(len(planes))
+        times = 1 if product.ndim == 1 else product.shape[1]
+        product = product.ravel()
+        numbers = np.arange(len(product))
         bank, squared = self.bank[product], self._squared[product]
         if left_out is not None:
             squared[numbers, left_out] = _FAR
-        tried = cells_in_rows_windows(planes, len(windows))
+        tried = cells_in_rows_windows(planes, windows_count).repeat(times, axis=0)
         rows_window = _squared_distances(tried, bank, squared).min(axis=2).argmin(axis=1)
-        tried = cells_in_columns_windows(planes, rows_window, len(windows))
+        tried = cells_in_columns_windows(planes.repeat(times, axis=0), rows_window, windows_count)
         apart = _squared_distances(tried, bank, squared)
         columns_window = apart.min(axis=2).argmin(axis=1)
         found, apart = tried[numbers, columns_window], apart[numbers, columns_window]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What a pack looks like, in 8 x 12 cells of brightness and colour. Pure.
 
-All of a cell is relative to the pack's own mean brightness, so neither a shadow nor another exposure changes it. A tint of
-the whole light does: it is measured over many packs and taken out before, since that of a single pack cannot be told
-from the colour of its print.
+All of a cell is relative to the pack's own mean brightness, so neither a shadow nor another exposure changes it. A tint
+of the whole light does: it is measured over many packs and taken out before, since that of a single pack cannot be
+told from the colour of its print.
 """
 
 from functools import partial
@@ -28,8 +28,9 @@ WINDOWS = ((0.0, 1.0), (-0.06, 0.94), (0.06, 1.06), (-0.06, 1.0), (0.0, 0.94), (
 """From where to where a pack may really reach along one axis, in sides of its box: a detector's boxes are off by so
 much. The first is the box itself."""
 
-WIDE_WINDOWS = (*WINDOWS, *((low, 1 + high) for low in (-0.12, 0.0, 0.12, 0.24) for high in (-0.24, -0.12, 0.0, 0.12) if low or high))
-"""How far a pack of another product reaches that stands at another angle to the camera than its crops did."""
+WIDE_WINDOWS = (*WINDOWS, (0.0, 0.88), (0.12, 0.88), (0.12, 1.0), (0.24, 0.88), (0.24, 1.0))
+"""The same for a pack that may stand at another angle to the camera than the crops did, so that its box shows more of
+its lid or side."""
 
 _LEAST_BRIGHTNESS = 0.05
 _COLOUR_WEIGHT = 1.5
@@ -103,7 +104,5 @@ def _pooling(core_px: int, margin_px: int, cells_count: int, window: tuple[float
     return weights
 
 
-_ACROSS = np.stack(
-    list(map(partial(_pooling, WIDTH_PX - 2 * MARGIN_X_PX, MARGIN_X_PX, CELLS_ACROSS), WIDE_WINDOWS))
-)
+_ACROSS = np.stack(list(map(partial(_pooling, WIDTH_PX - 2 * MARGIN_X_PX, MARGIN_X_PX, CELLS_ACROSS), WIDE_WINDOWS)))
 _DOWN = np.stack(list(map(partial(_pooling, HEIGHT_PX - 2 * MARGIN_Y_PX, MARGIN_Y_PX, CELLS_DOWN), WIDE_WINDOWS)))

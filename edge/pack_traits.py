@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """How a strange pack differs from the crop nearest to it: in its print, in white where there was colour, in hue. Pure.
 
-`packs` and `crops` are cells float32 (n, FEATURES_COUNT) of `edge.crop_features`, row i of one belonging to row i of the
-other.
+`packs` and `crops` are cells float32 (n, FEATURES_COUNT) of `edge.crop_features`, row i of one belonging to row i of
+the other.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ def print_likeness(packs: FloatArray, crops: FloatArray) -> FloatArray:
 
 
 def whitened_fractions(packs: FloatArray, crops: FloatArray) -> FloatArray:
-    """Share (n,) of inner cells that are brighter and without colour where the crop has it: tables, lists, bar codes."""
+    """Share (n,) of inner cells that are brighter and colourless where the crop has colour: tables, bar codes."""
     ours, theirs = _parted(packs)[..., INNER_ROWS, INNER_COLUMNS], _parted(crops)[..., INNER_ROWS, INNER_COLUMNS]
     colour, was = np.hypot(ours[:, 1], ours[:, 2]), np.hypot(theirs[:, 1], theirs[:, 2])
     whitened = (colour < _WHITE_SHARE * was) & (was > _COLOURED) & (ours[:, 0] > theirs[:, 0])

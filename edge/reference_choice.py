@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Which of the packs seen at calibration become reference crops: none that is odd, evenly from all photographs. Pure."""
+"""Which of the packs seen at calibration become reference crops: no odd one, evenly from all photographs. Pure."""
 
 from dataclasses import dataclass
 

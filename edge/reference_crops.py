@@ -27,7 +27,7 @@ MAX_CROPS_COUNT = 512 * 24
 class ReferenceCrops:
     """Crops of one camera's products as they should stand; entry i of each array belongs to crop i.
 
-    `thumbnails` uint8 (n, HEIGHT_PX, WIDTH_PX, 3), `skus` (n,), `wh_mm` float32 (n, 2): the box's size on the bay plane.
+    `thumbnails` uint8 (n, HEIGHT_PX, WIDTH_PX, 3), `skus` (n,), `wh_mm` float32 (n, 2): the boxes on the bay plane.
     """
 
     calibration_id: str

@@ -3,8 +3,8 @@
 
 Each box is compared with the crops of its zone's product, cell by cell (`edge.crop_banks`). How far each cell of a good
 pack is from the other crops is known from the crops themselves: a mean and a spread for every cell, as in PaDiM (Defard
-et al. 2021, arXiv 2011.08785), over differences from a bank of the few good pictures, as in PatchCore (Roth et al. 2022, arXiv
-2106.08265), with cells of a thumbnail for deep features. A box is strange when its cells on the whole are further
+et al. 2021, arXiv 2011.08785), over differences from a bank of a few good pictures, as in PatchCore (Roth et al. 2022,
+arXiv 2106.08265), with cells of a thumbnail for deep features. A box is strange when its cells on the whole are further
 off than those of good packs; no cell counts for much more than that, so that a neighbour that leans in is not enough.
 A strange box is misplaced when another product explains it, else another face or damage. When in doubt it says so, and
 nothing is flagged.
@@ -18,7 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.crop_banks import CropBanks, Fit
-from edge.crop_features import CELLS_ACROSS, CELLS_DOWN, WIDE_WINDOWS, INNER_COLUMNS, INNER_ROWS, FloatArray, mean_colours, planes_of
+from edge.crop_features import (
+    CELLS_ACROSS,
+    CELLS_DOWN,
+    INNER_COLUMNS,
+    INNER_ROWS,
+    WIDE_WINDOWS,
+    FloatArray,
+    mean_colours,
+    planes_of,
+)
 from edge.pack_traits import colour_distances, print_likeness, whitened_fractions
 from edge.reference_crops import ReferenceCrops
 
@@ -32,16 +41,16 @@ LEAST_SPREAD_SHARE = 0.3
 MOST_OFF = 3.0
 """No cell counts for more."""
 
-STRANGE_SCORE = 1.0
+STRANGE_SCORE = 0.95
 """Mean over the cells of how far each is off, from which a box is strange."""
 
 MISPLACED_RATIO, MISPLACED_GAIN = 1.25, 0.5
-"""Another product must be nearer than the own one by this factor, and the box less strange among its packs by so much."""
+"""Another product must be nearer than the own one by this factor, and the box less strange by so much among it."""
 
 MISPLACED_SCORE = 1.8
 """And no stranger than so. Packs of the other product stood elsewhere, at another angle to the camera."""
 
-RIVALS_COUNT = 5
+RIVALS_COUNT = 4
 """So many other products, the nearest by the box as it is, are tried with the box shifted and scaled."""
 
 SAME_SIZE_RATIO = 1.5
@@ -105,6 +114,9 @@ class SecondLook:
         among = self._banks.fit(self._banks.planes, product, self._banks.place)
         self._mean, self._spread = _usual(among.difference, owns)
         self.alike = self._alike(among.distance, owns)
+        self._is_alike = np.array(
+            [[other in self.alike[sku] or other == sku for other in self._skus] for sku in self._skus]
+        )
 
     def judge(
         self, thumbnails: NDArray[np.uint8], zone_skus: Sequence[str], wh_mm: NDArray[np.floating]
@@ -127,8 +139,8 @@ class SecondLook:
             verdicts[index] = FITS
         strange = np.flatnonzero(score >= STRANGE_SCORE)
         if len(strange):
-            fit, product, sizes_mm = fit.of(strange), product[strange], wh_mm[asked[strange]]
-            found = self._strange_verdicts(fit, planes[strange], product, sizes_mm)
+            sizes_mm = wh_mm[asked[strange]]
+            found = self._strange_verdicts(fit.of(strange), planes[strange], product[strange], sizes_mm)
             for index, verdict in zip(asked[strange].tolist(), found, strict=True):
                 verdicts[index] = verdict
         return verdicts
@@ -142,42 +154,43 @@ class SecondLook:
     def _strange_verdicts(
         self, fit: Fit, planes: FloatArray, product: NDArray[np.int64], wh_mm: NDArray[np.floating]
     ) -> list[Verdict]:
-        """What strange boxes are."""
-        others = self._nearest_others(fit, planes, product)
+        """What strange boxes (n,) are: packs of their product boxed in another way, else of another, else spoilt."""
+        numbers = np.arange(len(product))
+        rivals, is_rival = self._rivals(fit, product)
+        asked = np.concatenate([product[:, None], rivals], axis=1)
+        tried = self._banks.fit(planes, asked, windows_count=len(WIDE_WINDOWS))
+        scores = self._scores(tried, asked.ravel()).reshape(asked.shape)
+        distances = np.where(is_rival, tried.distance.reshape(asked.shape)[:, 1:], np.inf)
+        best = distances.argmin(axis=1)
+        other, other_score = rivals[numbers, best], scores[numbers, best + 1]
+        is_other = (fit.distance >= MISPLACED_RATIO * distances[numbers, best]) & (other_score <= MISPLACED_SCORE)
+        is_other &= self._scores(fit, product) - other_score >= MISPLACED_GAIN
+        own = tried.of(numbers * asked.shape[1])
         usual_mm = self._wh_mm[product]
         ratio = np.maximum(wh_mm / usual_mm, usual_mm / np.maximum(wh_mm, 1e-3))
         is_pack = (ratio <= SAME_SIZE_RATIO).all(axis=1)
-        is_pack &= colour_distances(fit.cells, fit.crop) <= PACK_COLOUR_DISTANCE
-        whitened = whitened_fractions(fit.cells, fit.crop)
-        is_turned = WHITE_WEIGHT * whitened > print_likeness(fit.cells, fit.crop)
+        is_pack &= colour_distances(own.cells, own.crop) <= PACK_COLOUR_DISTANCE
+        whitened = whitened_fractions(own.cells, own.crop)
+        is_turned = WHITE_WEIGHT * whitened > print_likeness(own.cells, own.crop)
         is_pack |= is_turned & (whitened >= PLAIN_WHITE)
-        verdicts = []
-        for other, whole, turned in zip(others, is_pack.tolist(), is_turned.tolist(), strict=True):
-            if other is not None:
-                verdicts.append(Verdict(Finding.MISPLACED, other))
-            elif whole:
-                verdicts.append(Verdict(Finding.WRONG_FACE if turned else Finding.DAMAGED))
-            else:
-                verdicts.append(UNSURE)
-        return verdicts
+        spoilt = [
+            Verdict(Finding.WRONG_FACE if turned else Finding.DAMAGED) if whole else UNSURE
+            for turned, whole in zip(is_turned.tolist(), is_pack.tolist(), strict=True)
+        ]
+        return [
+            FITS
+            if scores[row, 0] < STRANGE_SCORE
+            else Verdict(Finding.MISPLACED, self._skus[other[row]])
+            if is_other[row]
+            else spoilt[row]
+            for row in numbers.tolist()
+        ]
 
-    def _nearest_others(self, fit: Fit, planes: FloatArray, product: NDArray[np.int64]) -> list[str | None]:
-        """The product that explains each box clearly better than the own one; None where there is none."""
-        distance = self._banks.distances(fit.cells)
-        distance[np.arange(len(product)), product] = np.inf
-        for row, own in enumerate(product.tolist()):
-            distance[row, [self._index[sku] for sku in self.alike[self._skus[own]]]] = np.inf
+    def _rivals(self, fit: Fit, product: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The other products (n, at most RIVALS_COUNT) nearest to boxes as they are, and which of these count."""
+        distance = np.where(self._is_alike[product], np.inf, self._banks.distances(fit.cells))
         rivals = np.argsort(distance, axis=1)[:, :RIVALS_COUNT]
-        numbers = np.arange(len(product))
-        tried = self._banks.fit(planes.repeat(rivals.shape[1], axis=0), rivals.ravel(), windows=WIDE_WINDOWS)
-        best = tried.distance.reshape(rivals.shape).argmin(axis=1)
-        other = rivals[numbers, best]
-        as_other = tried.of(numbers * rivals.shape[1] + best)
-        clear = fit.distance >= MISPLACED_RATIO * as_other.distance
-        score = self._scores(as_other, other)
-        clear &= (score <= MISPLACED_SCORE) & (self._scores(fit, product) - score >= MISPLACED_GAIN)
-        clear &= np.isfinite(distance[numbers, other])
-        return [self._skus[index] if stands else None for index, stands in zip(other.tolist(), clear, strict=True)]
+        return rivals, np.isfinite(np.take_along_axis(distance, rivals, axis=1))
 
     def _light_gains(self, thumbnails: NDArray[np.uint8], product: NDArray[np.int64]) -> FloatArray | None:
         """How much more of each colour (3,) there is now than in the crops, over all brightness; most packs are right.

@@ -107,7 +107,7 @@ def back_of(sku: str) -> Picture:
 def test_a_hole_in_the_front_is_damage_and_a_table_on_its_ground_is_another_face() -> None:
     torn = FACES["COLA"].copy()
     torn[8:30, 6:26] = (225, 230, 232)
-    back = artwork("cola from behind", GROUNDS_BGR["COLA"])
+    back = back_of("COLA")
     assert findings(judged([torn, *[FACES[sku] for sku in SKUS[1:]]], list(SKUS)))[0] is Finding.DAMAGED
     assert findings(judged([back, *[FACES[sku] for sku in SKUS[1:]]], list(SKUS)))[0] is Finding.WRONG_FACE
 
@@ -171,6 +171,16 @@ def test_the_order_of_boxes_and_of_crops_means_nothing(order: list[int]) -> None
     )
     assert mixed == [plain[index] for index in order]
     assert findings(plain)[1] is Finding.MISPLACED
+
+
+def test_a_neighbour_that_leans_in_or_a_box_that_takes_in_more_flags_no_right_pack() -> None:
+    leant_on = FACES["TEA"].copy()
+    leant_on[:, -5:] = 30
+    assert findings(judged([FACES["COLA"], leant_on, *[FACES[sku] for sku in SKUS[2:]]], list(SKUS)))[1] is Finding.FITS
+    picture, boxes = shelf(list(FACES.values()))
+    boxes[0] += (0, -PACK_WH_PX[1] * 0.12, 0, 0)
+    verdicts = LOOK.judge(take_thumbnails(noisy(picture, 7), boxes), list(SKUS), np.tile(WH_MM, (5, 1)))
+    assert findings(verdicts) == [Finding.FITS] * 5
 
 
 def test_nothing_there_is_nothing_to_say() -> None:
