@@ -62,12 +62,13 @@ def planes_of(thumbnails: NDArray[np.uint8], gains_bgr: FloatArray | None = None
 
 def cells(planes: FloatArray) -> FloatArray:
     """Cells float32 (n, FEATURES_COUNT) of the boxes themselves, by plane, row, column."""
-    return _relative(_DOWN[0] @ (planes @ _ACROSS[0].T))
+    pooled: FloatArray = _DOWN[0] @ (planes @ _ACROSS[0].T)
+    return _relative(pooled)
 
 
 def cells_in_rows_windows(planes: FloatArray, windows_count: int) -> FloatArray:
     """Cells float32 (n, windows, FEATURES_COUNT), for every way in which the box may be off in height."""
-    pooled = _DOWN[:windows_count].reshape(-1, HEIGHT_PX) @ (planes @ _ACROSS[0].T)
+    pooled: FloatArray = _DOWN[:windows_count].reshape(-1, HEIGHT_PX) @ (planes @ _ACROSS[0].T)
     parted = pooled.reshape(len(planes), 3, windows_count, CELLS_DOWN, CELLS_ACROSS)
     return _relative(parted.swapaxes(1, 2))
 
@@ -77,7 +78,8 @@ def cells_in_columns_windows(planes: FloatArray, rows_window: NDArray[np.int64],
 
     `rows_window` (n,) is the one of `WINDOWS` that each box was found to reach over in height.
     """
-    pooled = (_DOWN[rows_window][:, None] @ planes) @ _ACROSS[:windows_count].reshape(-1, WIDTH_PX).T
+    lowered: FloatArray = np.matmul(_DOWN[rows_window][:, None], planes)
+    pooled: FloatArray = lowered @ _ACROSS[:windows_count].reshape(-1, WIDTH_PX).T
     parted = pooled.reshape(len(planes), 3, CELLS_DOWN, windows_count, CELLS_ACROSS)
     return _relative(parted.transpose(0, 3, 1, 2, 4))
 

@@ -59,5 +59,6 @@ _AROUND_DOWN, _AROUND_ACROSS = _around(CELLS_DOWN), _around(CELLS_ACROSS)
 
 def _prints(features: FloatArray) -> FloatArray:
     parted = _parted(features)[:, 1:]
-    fine: FloatArray = parted - _AROUND_DOWN @ parted @ _AROUND_ACROSS.T
+    around: FloatArray = np.matmul(np.matmul(_AROUND_DOWN, parted), _AROUND_ACROSS.T)
+    fine: FloatArray = parted - around
     return fine[..., INNER_ROWS, INNER_COLUMNS].reshape(len(features), -1)

@@ -41,7 +41,7 @@ LEAST_SPREAD_SHARE = 0.3
 MOST_OFF = 3.0
 """No cell counts for more."""
 
-STRANGE_SCORE = 0.95
+STRANGE_SCORE = 1.0
 """Mean over the cells of how far each is off, from which a box is strange."""
 
 MISPLACED_RATIO, MISPLACED_GAIN = 1.25, 0.5
