@@ -88,7 +88,7 @@ def box_wh_mm(view: CameraView, xyxy_px: NDArray[np.float32]) -> NDArray[np.floa
     left, top, right, bottom = boxes_px.T
     x_px, y_px = (left + right) / 2, (top + bottom) / 2
     ends_px = [np.stack(end, axis=1) for end in ((left, y_px), (right, y_px), (x_px, top), (x_px, bottom))]
-    west, east, north, south = (view.to_bay_mm(end) for end in ends_px)
+    west, east, north, south = np.split(view.to_bay_mm(np.concatenate(ends_px)), 4)
     wh_mm = np.stack([np.linalg.norm(east - west, axis=1), np.linalg.norm(north - south, axis=1)], axis=1)
     known_mm: NDArray[np.float64] = np.nan_to_num(wh_mm, nan=np.inf)
     return known_mm

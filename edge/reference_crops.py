@@ -13,21 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.document import Calibration
-from edge.crop_features import SIDE_PX
+from edge.crop_features import HEIGHT_PX, WIDTH_PX
 from edge.errors import ReferencesError, ReferencesMismatch
 
-LAYOUT = 1
+LAYOUT = 2
 """Of the file; it rises when an older program could no longer read a newer file."""
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
-MAX_CROPS_COUNT = 512 * 12
+MAX_CROPS_COUNT = 512 * 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReferenceCrops:
     """Crops of one camera's products as they should stand; entry i of each array belongs to crop i.
 
-    `thumbnails` uint8 (n, SIDE_PX, SIDE_PX, 3), `skus` (n,), `wh_mm` float32 (n, 2): the box's size on the bay plane.
+    `thumbnails` uint8 (n, HEIGHT_PX, WIDTH_PX, 3), `skus` (n,), `wh_mm` float32 (n, 2): the boxes on the bay plane.
     """
 
     calibration_id: str
@@ -103,7 +103,7 @@ def _check(crops: ReferenceCrops, path: Path) -> None:
     count = len(crops.skus)
     if not 0 < count <= MAX_CROPS_COUNT:
         raise ReferencesError(f"{path}: skus: holds {count} crops, expected 1 to {MAX_CROPS_COUNT}")
-    expected_shape = (count, SIDE_PX, SIDE_PX, 3)
+    expected_shape = (count, HEIGHT_PX, WIDTH_PX, 3)
     if crops.thumbnails.dtype != np.uint8 or crops.thumbnails.shape != expected_shape:
         raise ReferencesError(
             f"{path}: thumbnails: is {crops.thumbnails.dtype} {crops.thumbnails.shape}, expected uint8 {expected_shape}"

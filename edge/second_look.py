@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Whether a product box shows what belongs in its zone, by reference crops of the correctly filled shelf. Pure.
 
-Each box is compared with the crops of its zone's product, cell by cell, each crop shifted and scaled as boxes are off.
-How far its cells usually differ is known from the crops themselves, each compared with the others of its product: the
-memory bank and the few-shot calibration of PatchCore (Roth et al. 2022, arXiv 2106.08265), with cells for deep
-features. Few cells far off are damage, many are another face, or another product when that explains the box better.
-When in doubt it says so, and nothing is flagged.
+Each box is compared with the crops of its zone's product, cell by cell (`edge.crop_banks`). How far each cell of a good
+pack is from the other crops is known from the crops themselves: a mean and a spread for every cell, as in PaDiM (Defard
+et al. 2021, arXiv 2011.08785), over differences from a bank of a few good pictures, as in PatchCore (Roth et al. 2022,
+arXiv 2106.08265), with cells of a thumbnail for deep features. A box is strange when its cells on the whole are further
+off than those of good packs; no cell counts for much more than that, so that a neighbour that leans in is not enough.
+A strange box is misplaced when another product explains it, else another face or damage. When in doubt it says so, and
+nothing is flagged.
 """
 
 from collections.abc import Sequence
@@ -15,54 +17,64 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.crop_features import CELLS_COUNT, cells, mean_colours, shifted_cells
+from edge.crop_banks import CropBanks, Fit
+from edge.crop_features import (
+    CELLS_ACROSS,
+    CELLS_DOWN,
+    INNER_COLUMNS,
+    INNER_ROWS,
+    WIDE_WINDOWS,
+    FloatArray,
+    mean_colours,
+    planes_of,
+)
+from edge.pack_traits import colour_distances, print_likeness, whitened_fractions
 from edge.reference_crops import ReferenceCrops
 
-FloatArray = NDArray[np.float32]
+SPREADS = 3.0
+SPREAD_SLACK = 0.03
+"""A cell is off by 1 when it is beyond the mean difference of good packs by so many spreads and the slack."""
 
-BANK_COUNT = 8
-"""So many of a product's crops, the most alike, explain a box together."""
+LEAST_SPREAD_SHARE = 0.3
+"""A spread is no less than this share of the mean: few crops that happen to agree prove little."""
 
-SPREAD_SLACK = 0.25
-"""Added to how far a cell usually differs, for what no reference photograph showed."""
+MOST_OFF = 3.0
+"""No cell counts for more."""
 
-SHIFT_SHARE = 0.5
-"""Share of what a cell changes when its box is shifted and scaled (`crop_features.WINDOWS`) that is allowed for too:
-the edges of a bold print are further off than its plain parts, however good the crop."""
+STRANGE_SCORE = 1.0
+"""Mean over the cells of how far each is off, from which a box is strange."""
 
-OFF_SCORE = 1.0
-"""A cell is off when it differs by more than its usual difference with the slack."""
+MISPLACED_RATIO, MISPLACED_GAIN = 1.25, 0.5
+"""Another product must be nearer than the own one by this factor, and the box less strange by so much among it."""
 
-MISPLACED_RATIO = 1.25
-"""Another product must be nearer than the own one by this factor."""
+MISPLACED_SCORE = 1.8
+"""And no stranger than so. Packs of the other product stood elsewhere, at another angle to the camera."""
 
-MISPLACED_REACH = 0.6
-"""And no further away than this, in root mean square of cells; packs of one product seldom are beyond 0.4."""
+RIVALS_COUNT = 4
+"""So many other products, the nearest by the box as it is, are tried with the box shifted and scaled."""
 
-MISPLACED_OFF_FRACTION = 0.12
-"""And so many cells must not be the own product's."""
-
-WRONG_FACE_OFF_FRACTION = 0.25
-"""A front of which so many cells are off is another face: damage leaves most of a front as it was."""
-
-FACE_COLOUR_DISTANCE = 0.8
-"""The faces of a pack share its colour: their mean colours differ by no more than this, in units of cells."""
-
-SAME_SIZE_RATIO = 1.3
+SAME_SIZE_RATIO = 1.5
 """A box that is longer or shorter than the product's by more along a side shows no single whole pack."""
 
-DAMAGE_SCORE = 1.7
-"""Damaged is a front whose worst tenth of cells differs by so many times the usual difference."""
+PACK_COLOUR_DISTANCE = 0.6
+"""The mean colours of a pack's faces differ by no more, whole or damaged; beyond it is a stranger in no crop."""
 
-ALIKE_RATIO, ALIKE_REACH = 1.5, (0.2, 0.4)
-"""Products are alike to a camera when a crop of one is no further from the other than so many times as its own crops
-are, and within this reach, in root mean square of cells."""
+WHITE_WEIGHT = 4.0
+"""A back lacks the front's print, and has white tables and bar codes where the front has colour. A face is another one
+when the fraction turned white, so weighted, is more than the likeness of its print. Found on rendered packs."""
 
-LEAST_LIGHT_ZONES_COUNT = 3
-"""Zones of different products that must be seen for the tint of the light to be told from that of packs."""
+PLAIN_WHITE = 0.25
+"""With so much turned white it is a back even where the box shows no whole pack: detectors box a table by itself."""
+
+ALIKE_RATIO, ALIKE_REACH = 1.5, (0.06, 0.2)
+"""Products are alike to a camera when crops of one are no further from the other than so many times as its own crops
+are, and within this reach, in root mean square of features."""
+
+LEAST_LIGHT_PRODUCTS_COUNT = 3
+"""Different products that must be seen for the tint of the light to be told from that of packs."""
 
 _MOST_TINT = 0.35
-_WORST_CELLS_COUNT = CELLS_COUNT**2 // 10
+_USUAL_DIFFERENCE, _USUAL_SPREAD = 0.1, 0.06
 
 
 class Finding(StrEnum):
@@ -84,203 +96,144 @@ class Verdict:
 
 
 UNSURE = Verdict(Finding.UNSURE)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Product:
-    """One product's crops: `bank` (m, windows, 192), `spread` (64,), colours and size of its front."""
-
-    bank: FloatArray
-    spread: FloatArray
-    usual_distance: float
-    colour: FloatArray
-    mean_bgr: FloatArray
-    wh_mm: FloatArray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Likeness:
-    """How boxes (n,) compare with a product: `distance`, and the score of each cell (n, 64), 1 being off."""
-
-    distance: FloatArray
-    score: FloatArray
+FITS = Verdict(Finding.FITS)
 
 
 class SecondLook:
     """Made once per calibration and file of reference crops."""
 
     def __init__(self, crops: ReferenceCrops) -> None:
-        self._skus = np.array(crops.skus)
-        fronts, shifted = _flat(cells(crops.thumbnails)), _flat(shifted_cells(crops.thumbnails))
+        self._skus = sorted(set(crops.skus))
+        self._index = {sku: index for index, sku in enumerate(self._skus)}
+        product = np.array([self._index[sku] for sku in crops.skus], np.int64)
+        self._banks = CropBanks(crops.thumbnails, product)
+        owns = [product == index for index in range(len(self._skus))]
         means_bgr = mean_colours(crops.thumbnails)
-        self._products: dict[str, _Product] = {}
-        differences: dict[str, FloatArray] = {}
-        shifts = _shift_differences(fronts, shifted)
-        for sku in sorted(set(crops.skus)):
-            own = np.flatnonzero(self._skus == sku)
-            differences[sku], distances = _left_one_out(fronts[own], shifted[own])
-            self._products[sku] = _Product(
-                bank=shifted[own],
-                spread=differences[sku],
-                usual_distance=float(distances.max(initial=0.0)),
-                colour=_colours(fronts[own]).mean(axis=0),
-                mean_bgr=np.median(means_bgr[own], axis=0),
-                wh_mm=np.median(crops.wh_mm[own], axis=0),
-            )
-        self._widen_spreads(differences, {sku: shifts[self._skus == sku].mean(axis=0) for sku in self._products})
-        self._bank, self._bank_skus = shifted, self._skus
-        self.alike = self._alike(fronts)
+        self._mean_bgr = np.array([np.median(means_bgr[own], axis=0) for own in owns])
+        self._wh_mm = np.array([np.median(crops.wh_mm[own], axis=0) for own in owns])
+        among = self._banks.fit(self._banks.planes, product, self._banks.place)
+        self._mean, self._spread = _usual(among.difference, owns)
+        self.alike = self._alike(among.distance, owns)
+        self._is_alike = np.array(
+            [[other in self.alike[sku] or other == sku for other in self._skus] for sku in self._skus]
+        )
 
     def judge(
         self, thumbnails: NDArray[np.uint8], zone_skus: Sequence[str], wh_mm: NDArray[np.floating]
     ) -> list[Verdict]:
         """One verdict per box, in their order.
 
-        `thumbnails` uint8 (n, SIDE_PX, SIDE_PX, 3) of the boxes of one frame, `zone_skus` (n,) what belongs where each
-        stands, `wh_mm` (n, 2) their size on the bay plane. A product without crops is never judged.
+        `thumbnails` uint8 (n, HEIGHT_PX, WIDTH_PX, 3) of the boxes of one frame, `zone_skus` (n,) what belongs where
+        each stands, `wh_mm` (n, 2) their size on the bay plane. A product without crops is never judged.
         """
-        skus = np.array(zone_skus, dtype=np.str_)
-        fronts = _flat(cells(thumbnails, self._light_gains(thumbnails, skus)))
-        verdicts = [UNSURE] * len(skus)
-        for sku in sorted(set(zone_skus) & self._products.keys()):
-            own = np.flatnonzero(skus == sku)
-            for index, verdict in zip(own.tolist(), self._verdicts(sku, fronts[own], wh_mm[own]), strict=True):
+        product = np.array([self._index.get(sku, -1) for sku in zone_skus], np.int64)
+        verdicts = [UNSURE] * len(product)
+        asked = np.flatnonzero(product >= 0)
+        if not len(asked):
+            return verdicts
+        product, thumbnails = product[asked], thumbnails[asked]
+        planes = planes_of(thumbnails, self._light_gains(thumbnails, product))
+        fit = self._banks.fit(planes, product)
+        score = self._scores(fit, product)
+        for index in asked.tolist():
+            verdicts[index] = FITS
+        strange = np.flatnonzero(score >= STRANGE_SCORE)
+        if len(strange):
+            sizes_mm = wh_mm[asked[strange]]
+            found = self._strange_verdicts(fit.of(strange), planes[strange], product[strange], sizes_mm)
+            for index, verdict in zip(asked[strange].tolist(), found, strict=True):
                 verdicts[index] = verdict
         return verdicts
 
-    def _verdicts(self, sku: str, fronts: FloatArray, wh_mm: NDArray[np.floating]) -> list[Verdict]:
-        product = self._products[sku]
-        likeness = _compare(fronts, product)
-        off_fraction = (likeness.score > OFF_SCORE).mean(axis=1)
-        worst = np.sort(likeness.score, axis=1)[:, -_WORST_CELLS_COUNT:].mean(axis=1)
-        ratio = np.maximum(wh_mm / product.wh_mm, product.wh_mm / np.maximum(wh_mm, 1e-3))
-        sized = (ratio <= SAME_SIZE_RATIO).all(axis=1)
-        coloured = np.linalg.norm(_colours(fronts) - product.colour, axis=1) <= FACE_COLOUR_DISTANCE
-        verdicts = [
-            _own_verdict(*facts)
-            for facts in zip(off_fraction.tolist(), worst.tolist(), sized.tolist(), coloured.tolist(), strict=True)
-        ]
-        strange = np.flatnonzero(off_fraction >= MISPLACED_OFF_FRACTION)
-        if len(strange):
-            for index, other in zip(
-                strange.tolist(), self._nearest_other(sku, fronts[strange], likeness.distance[strange]), strict=True
-            ):
-                verdicts[index] = Verdict(Finding.MISPLACED, other) if other is not None else verdicts[index]
-        return verdicts
+    def _scores(self, fit: Fit, product: NDArray[np.int64]) -> FloatArray:
+        off = (fit.difference - self._mean[product]) / (SPREAD_SLACK + SPREADS * self._spread[product])
+        inner = off.reshape(-1, CELLS_DOWN, CELLS_ACROSS)[:, INNER_ROWS, INNER_COLUMNS]
+        scores: FloatArray = np.clip(inner, 0, MOST_OFF).mean(axis=(1, 2))
+        return scores
 
-    def _nearest_other(self, sku: str, fronts: FloatArray, own_distance: FloatArray) -> list[str | None]:
-        """The product that explains each front clearly better than the own one; None where there is none."""
-        rivals = np.flatnonzero((self._bank_skus != sku) & ~np.isin(self._bank_skus, sorted(self.alike[sku])))
-        if not len(rivals):
-            return [None] * len(fronts)
-        distance = _distances(fronts, self._bank[rivals]).min(axis=2)
-        nearest = distance.argmin(axis=1)
-        least = distance[np.arange(len(fronts)), nearest]
-        clear = (own_distance >= MISPLACED_RATIO * least) & (least <= MISPLACED_REACH)
+    def _strange_verdicts(
+        self, fit: Fit, planes: FloatArray, product: NDArray[np.int64], wh_mm: NDArray[np.floating]
+    ) -> list[Verdict]:
+        """What strange boxes (n,) are: packs of their product boxed in another way, else of another, else spoilt."""
+        numbers = np.arange(len(product))
+        rivals, is_rival = self._rivals(fit, product)
+        asked = np.concatenate([product[:, None], rivals], axis=1)
+        tried = self._banks.fit(planes, asked, windows_count=len(WIDE_WINDOWS))
+        scores = self._scores(tried, asked.ravel()).reshape(asked.shape)
+        distances = np.where(is_rival, tried.distance.reshape(asked.shape)[:, 1:], np.inf)
+        best = distances.argmin(axis=1)
+        other, other_score = rivals[numbers, best], scores[numbers, best + 1]
+        is_other = (fit.distance >= MISPLACED_RATIO * distances[numbers, best]) & (other_score <= MISPLACED_SCORE)
+        is_other &= self._scores(fit, product) - other_score >= MISPLACED_GAIN
+        own = tried.of(numbers * asked.shape[1])
+        usual_mm = self._wh_mm[product]
+        ratio = np.maximum(wh_mm / usual_mm, usual_mm / np.maximum(wh_mm, 1e-3))
+        is_pack = (ratio <= SAME_SIZE_RATIO).all(axis=1)
+        is_pack &= colour_distances(own.cells, own.crop) <= PACK_COLOUR_DISTANCE
+        whitened = whitened_fractions(own.cells, own.crop)
+        is_turned = WHITE_WEIGHT * whitened > print_likeness(own.cells, own.crop)
+        is_pack |= is_turned & (whitened >= PLAIN_WHITE)
+        spoilt = [
+            Verdict(Finding.WRONG_FACE if turned else Finding.DAMAGED) if whole else UNSURE
+            for turned, whole in zip(is_turned.tolist(), is_pack.tolist(), strict=True)
+        ]
         return [
-            str(self._bank_skus[rivals[index]]) if stands else None
-            for index, stands in zip(nearest.tolist(), clear.tolist(), strict=True)
+            FITS
+            if scores[row, 0] < STRANGE_SCORE
+            else Verdict(Finding.MISPLACED, self._skus[other[row]])
+            if is_other[row]
+            else spoilt[row]
+            for row in numbers.tolist()
         ]
 
-    def _light_gains(self, thumbnails: NDArray[np.uint8], skus: NDArray[np.str_]) -> FloatArray | None:
+    def _rivals(self, fit: Fit, product: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The other products (n, at most RIVALS_COUNT) nearest to boxes as they are, and which of these count."""
+        distance = np.where(self._is_alike[product], np.inf, self._banks.distances(fit.cells))
+        rivals = np.argsort(distance, axis=1)[:, :RIVALS_COUNT]
+        return rivals, np.isfinite(np.take_along_axis(distance, rivals, axis=1))
+
+    def _light_gains(self, thumbnails: NDArray[np.uint8], product: NDArray[np.int64]) -> FloatArray | None:
         """How much more of each colour (3,) there is now than in the crops, over all brightness; most packs are right.
 
-        The median over products of the median over a product's boxes, so that no crowded zone outvotes the others.
+        The median over boxes, of which those of one product together weigh as much as those of any other.
         """
-        means_bgr = np.maximum(mean_colours(thumbnails), 0.02)
-        gains = [
-            np.median(np.log(means_bgr[skus == sku] / np.maximum(self._products[sku].mean_bgr, 0.02)), axis=0)
-            for sku in sorted(set(skus.tolist()) & self._products.keys())
-        ]
-        if len(gains) < LEAST_LIGHT_ZONES_COUNT:
+        counts = np.bincount(product)
+        if np.count_nonzero(counts) < LEAST_LIGHT_PRODUCTS_COUNT:
             return None
-        middle = np.median(gains, axis=0)
-        tint = np.clip(middle - middle.mean(), -_MOST_TINT, _MOST_TINT)
+        gains = np.log(np.maximum(mean_colours(thumbnails), 0.02) / np.maximum(self._mean_bgr[product], 0.02))
+        weights = 1 / counts[product]
+        order = np.argsort(gains, axis=0)
+        middle = (np.cumsum(weights[order], axis=0) >= weights.sum() / 2).argmax(axis=0)
+        median = np.take_along_axis(gains, order[middle, np.arange(3)][None], axis=0)[0]
+        tint = np.clip(median - median.mean(), -_MOST_TINT, _MOST_TINT)
         return np.asarray(np.exp(tint), dtype=np.float32)
 
-    def _widen_spreads(self, differences: dict[str, FloatArray], shifts: dict[str, FloatArray]) -> None:
-        """No product is taken to vary less than most do: two crops that happen to agree prove little."""
-        known = [difference for difference in differences.values() if np.isfinite(difference).all()]
-        usual = np.median(np.concatenate(known)) if known else SPREAD_SLACK
-        for sku, product in self._products.items():
-            spread = np.where(np.isfinite(product.spread), product.spread, usual)
-            widened = np.maximum(spread, usual) + SHIFT_SHARE * shifts[sku] + SPREAD_SLACK
-            self._products[sku] = _Product(
-                product.bank,
-                widened.astype(np.float32),
-                product.usual_distance,
-                product.colour,
-                product.mean_bgr,
-                product.wh_mm,
-            )
-
-    def _alike(self, fronts: FloatArray) -> dict[str, frozenset[str]]:
+    def _alike(self, own_distance: FloatArray, owns: list[NDArray[np.bool_]]) -> dict[str, frozenset[str]]:
         """For each product those that this camera cannot tell from it; whichever of two varies more decides."""
-        usual = float(np.median([product.usual_distance for product in self._products.values()]))
-        alike: dict[str, set[str]] = {sku: set() for sku in self._products}
-        for sku, product in self._products.items():
-            distance = _distances(fronts, product.bank).min(axis=(1, 2))
-            near = distance <= np.clip(ALIKE_RATIO * max(product.usual_distance, usual), *ALIKE_REACH)
-            for other in set(self._skus[near].tolist()) - {sku}:
-                alike[sku].add(other)
-                alike[other].add(sku)
+        known = own_distance[np.isfinite(own_distance) & (own_distance < 1)]
+        usual = float(np.median(known)) if len(known) else 0.0
+        alike: dict[str, set[str]] = {sku: set() for sku in self._skus}
+        for index, own in enumerate(owns):
+            fit = self._banks.fit(self._banks.planes[~own], np.full(np.count_nonzero(~own), index))
+            own_usual = float(np.median(own_distance[own]))
+            reach = np.clip(ALIKE_RATIO * max(own_usual if own_usual < 1 else 0.0, usual), *ALIKE_REACH)
+            for other in set(self._banks.product[~own][fit.distance <= reach].tolist()):
+                alike[self._skus[index]].add(self._skus[other])
+                alike[self._skus[other]].add(self._skus[index])
         return {sku: frozenset(others) for sku, others in alike.items()}
 
 
-def _own_verdict(off_fraction: float, worst_score: float, is_sized: bool, is_coloured: bool) -> Verdict:  # noqa: FBT001 - facts of one box
-    if off_fraction >= WRONG_FACE_OFF_FRACTION:
-        return Verdict(Finding.WRONG_FACE) if is_sized and is_coloured else UNSURE
-    if worst_score >= DAMAGE_SCORE:
-        return Verdict(Finding.DAMAGED) if is_sized else UNSURE
-    return Verdict(Finding.FITS)
+def _usual(difference: FloatArray, owns: list[NDArray[np.bool_]]) -> tuple[FloatArray, FloatArray]:
+    """Mean and spread (products, cells) of how far cells of good packs are from the other crops of their product.
 
-
-def _flat(cells_: FloatArray) -> FloatArray:
-    return cells_.reshape(*cells_.shape[:-3], CELLS_COUNT**2 * 3)
-
-
-def _colours(fronts: FloatArray) -> FloatArray:
-    """Mean colour (n, 2) of fronts (n, 192)."""
-    colours: FloatArray = fronts.reshape(len(fronts), CELLS_COUNT**2, 3)[..., 1:].mean(axis=1)
-    return colours
-
-
-def _distances(fronts: FloatArray, bank: FloatArray) -> FloatArray:
-    """Root mean square difference (n, m, windows) of fronts (n, 192) from a bank (m, windows, 192)."""
-    flat = bank.reshape(-1, bank.shape[-1])
-    squared = (fronts**2).sum(axis=1)[:, None] - 2 * fronts @ flat.T + (flat**2).sum(axis=1)
-    distances: FloatArray = np.sqrt(np.maximum(squared, 0) / bank.shape[-1])
-    return distances.reshape(len(fronts), *bank.shape[:2])
-
-
-def _differences(fronts: FloatArray, bank: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Least difference (n, 64) of each cell from the crops most alike, and the distance (n,) from the nearest one."""
-    distance = _distances(fronts, bank)
-    window, least = distance.argmin(axis=2), distance.min(axis=2)
-    nearest = np.argsort(least, axis=1, kind="stable")[:, :BANK_COUNT]
-    explained = bank[nearest, np.take_along_axis(window, nearest, axis=1)]
-    apart = (fronts[:, None] - explained).reshape(len(fronts), nearest.shape[1], CELLS_COUNT**2, 3)
-    return np.sqrt((apart**2).sum(axis=3)).min(axis=1), least.min(axis=1)
-
-
-def _shift_differences(fronts: FloatArray, shifted: FloatArray) -> FloatArray:
-    """How much each cell (n, 64) of crops changes with their box, in root mean square over the windows."""
-    apart = (shifted - fronts[:, None]).reshape(*shifted.shape[:2], CELLS_COUNT**2, 3)
-    changes: FloatArray = np.sqrt((apart**2).sum(axis=3).mean(axis=1))
-    return changes
-
-
-def _compare(fronts: FloatArray, product: _Product) -> _Likeness:
-    difference, distance = _differences(fronts, product.bank)
-    return _Likeness(distance, difference / product.spread)
-
-
-def _left_one_out(fronts: FloatArray, bank: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Greatest difference (64,) of each cell of a product's crops from the other crops, and the distances (m,).
-
-    NaN for a single crop, which has nothing to be compared with.
+    A single crop has nothing to be compared with: it is taken to vary as the crops of the other products do.
     """
-    if len(fronts) < 2:  # noqa: PLR2004 - a crop and another one
-        return np.full(CELLS_COUNT**2, np.nan, np.float32), np.zeros(0, np.float32)
-    found = [_differences(fronts[index : index + 1], np.delete(bank, index, axis=0)) for index in range(len(fronts))]
-    return np.concatenate([one for one, _ in found]).max(axis=0), np.concatenate([one for _, one in found])
+    known = [difference[own] for own in owns if np.count_nonzero(own) > 1]
+    usual_mean = np.mean([one.mean() for one in known] or [_USUAL_DIFFERENCE])
+    usual_spread = np.mean([one.std(axis=0).mean() for one in known] or [_USUAL_SPREAD])
+    mean = np.full((len(owns), difference.shape[1]), usual_mean, np.float32)
+    spread = np.full_like(mean, usual_spread)
+    for index, own in enumerate(owns):
+        if np.count_nonzero(own) > 1:
+            mean[index], spread[index] = difference[own].mean(axis=0), difference[own].std(axis=0)
+    return mean, np.maximum(spread, LEAST_SPREAD_SHARE * mean)

@@ -19,7 +19,7 @@ from calibration.document import Calibration
 from calibration.errors import CalibrationError
 from calibration.files import load_calibration
 from edge.counting import NO_ZONE, place_boxes
-from edge.crop_features import SIDE_PX
+from edge.crop_features import HEIGHT_PX, WIDTH_PX
 from edge.detector import Detector
 from edge.errors import EdgeError, PictureError
 from edge.frames import BgrImage
@@ -102,7 +102,7 @@ def crops_of(image_bgr: BgrImage, place: Place, detector: Detector) -> Taken:
 def joined(parts: Sequence[Taken]) -> Taken:
     """All crops of several photographs (at least one)."""
     return Taken(
-        np.concatenate([part.thumbnails for part in parts]).reshape(-1, SIDE_PX, SIDE_PX, 3),
+        np.concatenate([part.thumbnails for part in parts]).reshape(-1, HEIGHT_PX, WIDTH_PX, 3),
         tuple(sku for part in parts for sku in part.skus),
         np.concatenate([part.wh_mm for part in parts]).reshape(-1, 2),
     )

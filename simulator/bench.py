@@ -4,7 +4,7 @@
 import json
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -138,9 +138,9 @@ def vision(
 @app.command("second-look")
 def second_look(
     *,
-    references: Annotated[int, typer.Option(min=1, help="Photographs of each tidy bay.")] = 3,
-    pictures: Annotated[int, typer.Option(min=1, help="Photographs of each spoilt bay.")] = 6,
-    seed: Annotated[int, typer.Option(min=0, help="Chooses what goes wrong.")] = 1,
+    references: Annotated[int, typer.Option(min=1, help="Photographs of each tidy bay.")] = 4,
+    pictures: Annotated[int, typer.Option(min=1, help="Spoilt shelves of each bay.")] = 9,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses the brands and what goes wrong.")] = 1,
     model: Annotated[Path | None, typer.Option(help="ONNX file; default: the model that came along.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -160,12 +160,25 @@ def second_look(
     if as_json:
         typer.echo(json.dumps(figures))
         return
+    Console().print(_second_look_table(figures))
+
+
+def _second_look_table(figures: dict[str, Any]) -> Table:
     table = Table("what", "figure", title="Second look, rendered minimarket, the detector's own boxes")
-    for wrong, counts in figures.pop("findings").items():
-        table.add_row(f"packs: {wrong}", ", ".join(f"{count} {finding}" for finding, count in counts.items()))
+    for part, words in (("findings", "single looks"), ("told", "agreed on by all looks")):
+        for wrong, counts in figures.pop(part).items():
+            told = ", ".join(f"{count} {finding}" for finding, count in counts.items())
+            table.add_row(f"{words}: {wrong}", told)
+    for width, parts in figures.pop("by_width_px").items():
+        figures[f"{width} px wide"] = parts
     for what, figure in figures.items():
-        table.add_row(what.replace("_", " "), str(figure))
-    Console().print(table)
+        plain = (
+            ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in figure.items())
+            if isinstance(figure, dict)
+            else str(figure)
+        )
+        table.add_row(what.replace("_", " "), plain)
+    return table
 
 
 def _table(outcome: DurabilityOutcome) -> Table:

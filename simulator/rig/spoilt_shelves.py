@@ -25,8 +25,11 @@ OPENED_AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 SLOPPY_YAW_DEG, SLOPPY_X_MM = 2.5, 1.5
 """How carelessly packs stand: standard deviations, drawn afresh for every picture."""
 
-SHARES = {"misplaced": 0.05, "damaged": 0.04, "wrong_face": 0.03}
-"""Of the front packs of a spoilt shelf, each."""
+SHARES = {"misplaced": 0.06, "damaged": 0.07, "wrong_face": 0.06}
+"""Of the front packs of a spoilt shelf, each; of `damaged` some lie toppled."""
+
+LOOK_INTERVAL = timedelta(seconds=45)
+"""Between two looks at one shelf."""
 
 SIMILAR_SIZE = 1.35
 """A pack put back in a wrong place fits there: no side longer or shorter by more than this factor."""
@@ -57,9 +60,9 @@ class TruePack:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shelf:
-    """One picture uint8 (height, width, 3) with its packs."""
+    """Pictures uint8 (height, width, 3) of one shelf, one per look, with its packs."""
 
-    image_bgr: NDArray[np.uint8]
+    looks_bgr: tuple[NDArray[np.uint8], ...]
     packs: tuple[TruePack, ...]
 
 
@@ -67,11 +70,11 @@ def tidy_shelves(plan: StorePlan, bay: BayPlan, *, count: int, seed: int) -> Ite
     """The bay as it should be, at different hours, every pack turned a little differently each time."""
     for number in range(count):
         rng = luck(seed, "tidy", bay.bay_id, number)
-        yield _picture(plan, bay, _careless(_full(plan, bay, seed), rng), rng, {})
+        yield _pictures(plan, bay, _careless(_full(plan, bay, seed), rng), rng, {}, looks_count=1)
 
 
-def spoilt_shelves(plan: StorePlan, bay: BayPlan, *, count: int, seed: int) -> Iterator[Shelf]:
-    """The bay with packs misplaced, damaged and turned."""
+def spoilt_shelves(plan: StorePlan, bay: BayPlan, *, count: int, seed: int, looks_count: int = 1) -> Iterator[Shelf]:
+    """The bay with packs misplaced, damaged and turned; its brands are those of `tidy_shelves` of the same seed."""
     for number in range(count):
         rng = luck(seed, "spoilt", bay.bay_id, number)
         scene = _careless(_full(plan, bay, seed), rng)
@@ -85,11 +88,17 @@ def spoilt_shelves(plan: StorePlan, bay: BayPlan, *, count: int, seed: int) -> I
             packs.append(spoilt)
             if sku != own_sku:
                 strangers[pack.ref_id] = sku
-        yield _picture(plan, bay, replace(scene, packs=tuple(packs)), rng, strangers)
+        yield _pictures(plan, bay, replace(scene, packs=tuple(packs)), rng, strangers, looks_count=looks_count)
 
 
 def _full(plan: StorePlan, bay: BayPlan, seed: int) -> Scene:
-    return scene_of(bay, World(plan, OPENED_AT, luck(seed, "full")))
+    """The full bay. Each seed paints other brands on the products, so that no figure hangs on a few faces."""
+    scene = scene_of(bay, World(plan, OPENED_AT, luck(seed, "full")))
+    packs = tuple(
+        replace(pack, style=replace(pack.style, face_seed=seed_of("face", str(pack.style.face_seed), str(seed))))
+        for pack in scene.packs
+    )
+    return replace(scene, packs=packs)
 
 
 def _careless(scene: Scene, rng: np.random.Generator) -> Scene:
@@ -128,11 +137,21 @@ def _fits(style: PackStyle, place: PackStyle) -> bool:
     return all(1 / SIMILAR_SIZE <= ratio <= SIMILAR_SIZE for ratio in ratios)
 
 
-def _picture(plan: StorePlan, bay: BayPlan, scene: Scene, rng: np.random.Generator, strangers: dict[str, str]) -> Shelf:
-    moment = moment_of(plan, bay, OPENED_AT + timedelta(minutes=float(rng.uniform(0, 10 * 60))))
+def _pictures(
+    plan: StorePlan,
+    bay: BayPlan,
+    scene: Scene,
+    rng: np.random.Generator,
+    strangers: dict[str, str],
+    *,
+    looks_count: int,
+) -> Shelf:
     drawn = render_scene(scene, np.random.default_rng(0))
     sensor = Sensor(bay.image_wh_px, seed_of("camera", bay.camera_id))
-    image_bgr = sensor.frame(np.asarray(drawn.image_bgr, dtype=np.uint8), moment, int(rng.integers(2**31)))
+    first_at = OPENED_AT + timedelta(minutes=float(rng.uniform(0, 10 * 60)))
+    moments = [moment_of(plan, bay, first_at + number * LOOK_INTERVAL) for number in range(looks_count)]
+    picture_bgr = np.asarray(drawn.image_bgr, dtype=np.uint8)
+    looks_bgr = tuple(sensor.frame(picture_bgr, moment, int(rng.integers(2**31))) for moment in moments)
     by_ref = {pack.ref_id: pack for pack in scene.packs}
     sku_of = {zone.zone_id: zone.sku for row in bay.rows for zone in row.zones}
     packs = []
@@ -145,4 +164,4 @@ def _picture(plan: StorePlan, bay: BayPlan, scene: Scene, rng: np.random.Generat
         wrong = Wrong(label.value) if label else Wrong.MISPLACED if box.ref_id in strangers else Wrong.NOTHING
         sku = strangers.get(box.ref_id, sku_of[zone_id])
         packs.append(TruePack(box.xyxy_px, box.visible_fraction, zone_id, sku, wrong, pack.damage))
-    return Shelf(image_bgr, tuple(packs))
+    return Shelf(looks_bgr, tuple(packs))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edge.crop_features import HEIGHT_PX, WIDTH_PX
 from edge.errors import ReferencesError, ReferencesMismatch
 from edge.reference_crops import ReferenceCrops, load_reference_crops, save_reference_crops
 from tests.toy_network import toy_calibration
@@ -18,7 +19,7 @@ def crops(calibration_id: str | None = None) -> ReferenceCrops:
     return ReferenceCrops(
         calibration_id or toy_calibration().calibration_id,
         "toy",
-        rng.integers(0, 255, (3, 40, 40, 3), dtype=np.uint8),
+        rng.integers(0, 255, (3, HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8),
         ("COLA", "COLA", "TEA"),
         rng.uniform(50, 90, (3, 2)).astype(np.float32),
     )
@@ -47,7 +48,7 @@ def test_a_place_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"layout": np.array(2)}, "layout: is 2, expected 1"),
+        ({"layout": np.array(1)}, "layout: is 1, expected 2"),
         ({"skus": np.array(["A"])}, "thumbnails"),
         ({"skus": np.zeros(0, np.str_)}, "skus: holds 0 crops"),
         ({"thumbnails": np.zeros((3, 8, 8, 3), np.uint8)}, "thumbnails: is uint8"),
@@ -60,7 +61,7 @@ def test_a_file_that_is_wrong_is_refused_by_field(
 ) -> None:
     sound = crops()
     arrays: dict[str, np.ndarray | None] = {
-        "layout": np.array(1),
+        "layout": np.array(2),
         "calibration_id": np.array(sound.calibration_id),
         "model_id": np.array("toy"),
         "thumbnails": sound.thumbnails,
