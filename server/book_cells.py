@@ -155,7 +155,7 @@ def micros_of(written: str) -> int:
     if not signs:
         groups, decimals = [last], ""
     elif len(signs) == 1:
-        if len(last) == _GROUP_DIGITS and not (groups == ["0"]) and len(groups[0]) <= _GROUP_DIGITS:
+        if len(last) == _GROUP_DIGITS and groups != ["0"] and len(groups[0]) <= _GROUP_DIGITS:
             plain = f"{groups[0]}{last}"
             raise ValueError(f"it may mean {plain} or {groups[0]}.{last}; write {plain} or {groups[0]}.{last}0")
         decimals = last

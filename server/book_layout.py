@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What decides how a file of books is read. A layout says how another program's export names and writes things, in a
-small TOML file, so that no export has to be rewritten.
+"""What decides how a file of books is read.
+
+A layout says how another program's export names and writes things, so that no export has to be rewritten:
 
     [columns]                             # ours = theirs; several are joined by "-"
     sku = ["store_id", "product_id"]
@@ -93,6 +94,8 @@ class Reading:
     """Since when what a file says of products holds, where it does not say so itself; None for now."""
     truncated_is_fault: bool = False
     """Whether a CSV file has to end with a line break: a copy that broke off seldom does."""
+    items_are_lines: bool = False
+    """Whether a JSON item is known by its number, from 1, even where the text has several lines."""
 
 
 @lru_cache(maxsize=65_536)

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from server.book_cells import (
     MAX_NAME_CHARACTERS,
     MAX_REFERENCE_CHARACTERS,
-    MAX_UNITS,
     LineCells,
     shown,
 )

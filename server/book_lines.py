@@ -8,7 +8,6 @@ from enum import StrEnum
 
 from server.errors import HubError
 
-
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many of it are done, and how many there are."""
 
@@ -21,7 +20,7 @@ class MovementKind(StrEnum):
     """Why the books changed. Two kinds state how many there are; the others say what came and went."""
 
     OPENING = "opening"
-    """States what the books held when they began. What happened before is history and does not count towards on-hand."""
+    """States what the books held when they began. What happened before is history and not part of on-hand."""
     RECEIPT = "receipt"
     SALE = "sale"
     RETURN = "return"
@@ -110,7 +109,7 @@ class DaySales:
     sold_at: datetime
     """Noon of that day. A sum has no instant; the middle errs least against a count in the morning or the evening."""
     hourly_units: str | None = None
-    """24 whole numbers with blanks between, of hours 0 to 23, adding up to `units`; None where the source tells none."""
+    """24 whole numbers with blanks between, of hours 0 to 23, adding up to `units`; None where nobody told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""From the bytes of a CSV or JSON file to rows of cells, each with the line it begins on. What breaks the format is a
-fault at its line, and reading goes on behind it wherever that can be done."""
+"""From the bytes of a CSV or JSON file to rows of cells, each with the line it begins on.
+
+What breaks the format is a fault at its line, and reading goes on behind it wherever that can be done.
+"""
 
 import csv
 import io
@@ -74,11 +76,15 @@ class CsvRows:
 
 
 class JsonRows:
-    """Rows of a JSON list of objects, or of one object after the other (JSON Lines)."""
+    """Rows of a JSON list of objects, or of one object after the other (JSON Lines).
 
-    def __init__(self, decoded: str, source: str) -> None:
+    Where the whole text is one line, or the sender counts items, an item's number from 1 stands for its line.
+    """
+
+    def __init__(self, decoded: str, source: str, *, items_are_lines: bool = False) -> None:
         self._decoded = decoded
         self._source = source
+        self._items_are_lines = items_are_lines or "\n" not in decoded.strip()
         # Numbers stay as they were written: no amount passes through a binary fraction, and none is too long to read.
         self._decoder = json.JSONDecoder(
             parse_float=_Number, parse_int=_Number, parse_constant=_Number, object_pairs_hook=_Pairs
@@ -88,10 +94,11 @@ class JsonRows:
         decoded = self._decoded
         start = _end(_SPACE, decoded, 0)
         is_list = decoded.startswith("[", start)
-        place, line, counted_to = start + is_list, 1, 0
+        place, line, counted_to = start + is_list, 1 - self._items_are_lines, 0
         while True:
             place = _end(_BETWEEN, decoded, place)
-            line, counted_to = line + decoded.count("\n", counted_to, place), place
+            line += 1 if self._items_are_lines else decoded.count("\n", counted_to, place)
+            counted_to = place
             if place >= len(decoded) or decoded[place] == "]":
                 break
             try:
@@ -106,7 +113,8 @@ class JsonRows:
 
     def _not_json(self, error: Exception, line: int) -> Fault:
         if isinstance(error, json.JSONDecodeError):
-            return Fault(self._source, error.lineno, "", f"is not JSON: {error.msg}")
+            line = line if self._items_are_lines else error.lineno
+            return Fault(self._source, line, "", f"is not JSON: {error.msg}")
         return Fault(self._source, line, "", "is not JSON that can be read: nested too deeply")
 
     def _row(self, found: Any, line: int) -> Row | Fault:

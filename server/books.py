@@ -20,6 +20,7 @@ MAX_FAULTS_COUNT = 10_000
 _TOLD_EVERY_COUNT = 5000
 Watched = Callable[[Iterable[Row | Fault]], Iterator[Row | Fault]]
 
+
 def read_books(content: bytes, *, source: str, reading: Reading, progress: Progress = silent) -> Books:
     """Everything that a CSV or JSON file says, faults included. JSON is what begins like it, whatever its name."""
     books = Books(source)
@@ -35,7 +36,9 @@ def read_books(content: bytes, *, source: str, reading: Reading, progress: Progr
     if isinstance(decoded, Fault):
         books.faults.append(decoded)
     elif decoded.lstrip()[:1] in {"[", "{"}:
-        _read_rows(books, watched(JsonRows(decoded, source)), reading, columns=None)
+        _read_rows(
+            books, watched(JsonRows(decoded, source, items_are_lines=reading.items_are_lines)), reading, columns=None
+        )
     else:
         _read_csv(books, decoded, reading, watched)
     progress("lines", lines_count, lines_count)
@@ -88,9 +91,7 @@ def _read_csv(books: Books, decoded: str, reading: Reading, watched: Watched) ->
         books.faults.append(Fault(books.source, line, "", reason))
 
 
-def _read_rows(
-    books: Books, rows: Iterable[Row | Fault], reading: Reading, *, columns: Sequence[str] | None
-) -> None:
+def _read_rows(books: Books, rows: Iterable[Row | Fault], reading: Reading, *, columns: Sequence[str] | None) -> None:
     """Sort rows by what they are. `columns` are those of all rows; None where each row has its own."""
     line_kind = None if columns is None else book_line_kinds.kind_of(columns)
     for row in rows:

@@ -14,7 +14,6 @@ from server.bulk_rows import insert_rows
 from server.database import upsert
 from server.movement_rows import chunks_of
 
-
 _COLUMNS = ("sku", "day", "units", "hourly_units", "recorded_at", "source")
 
 
@@ -47,7 +46,9 @@ class DayPlan:
         """Write down the days; their movements are the caller's to write."""
         rows = [(line.sku, line.day, line.units, line.hourly_units, now, source) for line in self._new_days]
         insert_rows(connection, tables.day_sales, _COLUMNS, rows)
-        for chunk in chunks_of([(line.sku, line.day, line.units, line.hourly_units, now, source) for line in self._new_hours]):
+        for chunk in chunks_of(
+            [(line.sku, line.day, line.units, line.hourly_units, now, source) for line in self._new_hours]
+        ):
             upsert(connection, tables.day_sales, [dict(zip(_COLUMNS, row, strict=True)) for row in chunk])
 
 

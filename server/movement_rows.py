@@ -166,7 +166,7 @@ def _second_counts(connection: Connection, unknown: Sequence[tuple[int, Movement
         other = found.setdefault((movement.sku, movement.occurred_at), movement.units)
         if other != movement.units:
             reason = (
-                f"is {movement.units}, and {other} were counted of {movement.sku} at the same instant; a hand_count is of "
+                f"is {movement.units}, and {other} were counted of {movement.sku} at this instant; a hand_count is of "
                 "the whole shop: add up what several places hold"
             )
             faults.append(Fault(source, line, "units", reason))

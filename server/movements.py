@@ -65,7 +65,7 @@ def take_books(connection: Connection, books: Books, *, now: datetime, progress:
     progress("books", 0, len(skus))
     refresh_books(connection, skus)
     refresh_products(connection, sorted({line.sku for _, line in [*products.fresh, *named]}))
-    name_unknown(connection, {line.sku for _, line in [*books.movements, *books.day_sales]}, now)
+    name_unknown(connection, {line.sku for _, line in books.movements} | {line.sku for _, line in books.day_sales}, now)
     progress("books", len(skus), len(skus))
     return Taken(
         len(fresh),

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Products from what was stated about them. Statements are appended and never edited; of two about one field the newer
-by its own instant holds, so a price list that arrives late does not turn prices back."""
+"""Products from what was stated about them.
+
+Statements are appended and never edited. Of two about one field the newer by its own instant holds, so a price list
+that arrives late does not turn prices back.
+"""
 
 import hashlib
 from collections import defaultdict
@@ -118,9 +121,7 @@ def _statements(connection: Connection, skus: Sequence[str]) -> dict[str, list[S
     return found
 
 
-def _shared_gtins(
-    connection: Connection, fresh: dict[str, tuple[int, ProductLine]], source: str
-) -> list[Fault]:
+def _shared_gtins(connection: Connection, fresh: dict[str, tuple[int, ProductLine]], source: str) -> list[Fault]:
     """A GTIN names one product. Judged by what would hold afterwards, so two products may trade theirs in one file."""
     mine: dict[str, list[Statement]] = defaultdict(list)
     for key, (_, line) in fresh.items():

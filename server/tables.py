@@ -211,7 +211,7 @@ evidence_picture = Table(
 heartbeat = Table(
     "heartbeat",
     metadata,
-    Column("part", String(16), primary_key=True),  # ingest, judge, notices
+    Column("part", String(16), primary_key=True),  # ingest, judge, notices, books
     Column("beat_at", UtcInstant, nullable=False),
     Column("ok", Boolean, nullable=False),
     Column("detail", JSON, nullable=False),
