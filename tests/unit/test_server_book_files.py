@@ -76,7 +76,9 @@ def test_amounts_of_money_are_exact(written: str, amount: str) -> None:
     assert Decimal(decimal_of_micros(micros_of(written))) == Decimal(amount)
 
 
-@pytest.mark.parametrize("written", ["1.234", "1,234", "-1", "1.99 EUR", "1e3", "1.2.3", "1,23,4", "١", "12345678901"])
+@pytest.mark.parametrize(
+    "written", ["1.234", "1,234", "-1", "1.99 EUR", "1e3", "1.2.3", "1,23,4", "\u0661", "12345678901"]
+)
 def test_amounts_that_may_mean_two_things_are_refused(written: str) -> None:
     with pytest.raises(ValueError, match=r"write|expected"):
         micros_of(written)
@@ -164,7 +166,7 @@ def test_json_and_json_lines_say_the_same_as_csv() -> None:
     assert [movement for _, movement in listed.movements] == [movement for _, movement in lined.movements]
     assert listed.movements[0][1].kind is MovementKind.HAND_COUNT
     assert lined.products[0][1].price_micros == 1_990_000
-    assert not (listed.faults or lined.faults)
+    assert listed.faults == lined.faults == []
 
 
 def test_faults_in_json_are_named_by_the_line_an_editor_shows() -> None:
@@ -309,6 +311,7 @@ def test_faults_of_the_file_and_of_the_ledger_come_together_and_change_nothing(e
         assert connection.execute(select(func.count()).select_from(tables.movement)).scalar_one() == 3
 
 
+@pytest.mark.slow
 def test_the_real_shape_of_ninety_days_comes_in_whole(engine: Engine) -> None:
     """2,212 series of 90 days, hours included."""
     if not SALES.exists():
