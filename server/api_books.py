@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from server import tables
 from server.api_session import EngineOf, SettingsOf
 from server.book_cells import decimal_of_micros
+from server.book_files import unpacked
 from server.book_layout import Reading
 from server.book_lines import Books, BooksError
 from server.books import read_books, read_items
@@ -107,7 +108,8 @@ async def post_books(
 
     def settle() -> Any:
         try:
-            books = read_books(content, source=source, reading=Reading(now, zone=settings.judge.zone_info))
+            reading_now = Reading(now, zone=settings.judge.zone_info)
+            books = read_books(unpacked(content, source), source=source, reading=reading_now)
             return take(engine, books, now, dry_run=dry_run)
         except BooksError as error:
             return refused(error)

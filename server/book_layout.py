@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -29,6 +29,7 @@ from server.errors import SettingsError
 
 UTC_ZONE = ZoneInfo("UTC")
 _QUANTITIES = frozenset({"units", "hourly_units"})
+_REMEMBERED_COUNT = 65_536
 _QUANTITY = re.compile(r"[+-]?[0-9]{1,9}(?:\.[0-9]{1,9})?")
 Names = Annotated[str | list[str], Field(min_length=1)]
 
@@ -51,7 +52,7 @@ class Layout(BaseModel):
 
     def header_faults(self, columns: Sequence[str], source: str) -> list[Fault]:
         """Columns that the export should have and has not."""
-        wanted = {theirs.lower(): ours for ours in self.columns for theirs in self._theirs(ours)}
+        wanted = {theirs: ours for ours, names in self._names for theirs in names}
         return [
             Fault(source, 1, theirs, f"column is missing; the layout reads {ours} from it")
             for theirs, ours in wanted.items()
@@ -61,12 +62,11 @@ class Layout(BaseModel):
     def cells(self, theirs: Mapping[str, str], zone: ZoneInfo) -> dict[str, str]:
         """Cells by our names, written our way. What cannot be rewritten stays, and is found at fault later."""
         cells = dict(self.constants)
-        for ours in self.columns:
-            cells[ours] = "-".join([theirs.get(name.lower(), "").strip() for name in self._theirs(ours)])
+        for ours, names in self._names:
+            cells[ours] = "-".join([theirs.get(name, "").strip() for name in names])
         if self.units_factor != 1:
-            for name in _QUANTITIES.intersection(cells):
-                scaled = [_scaled(written, self.units_factor, self.decimal_sign) for written in cells[name].split()]
-                cells[name] = " ".join(scaled)
+            for quantity in _QUANTITIES.intersection(cells):
+                cells[quantity] = " ".join(map(self._scaled.__getitem__, cells[quantity].split()))
         if self.day_format is not None and "day" in cells:
             parsed = _parsed(cells["day"], self.day_format)
             cells["day"] = parsed.date().isoformat() if parsed else cells["day"]
@@ -77,9 +77,37 @@ class Layout(BaseModel):
                     cells[name] = (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).isoformat()
         return cells
 
-    def _theirs(self, ours: str) -> list[str]:
-        named = self.columns[ours]
-        return [named] if isinstance(named, str) else named
+    @cached_property
+    def _names(self) -> list[tuple[str, list[str]]]:
+        """Ours, and theirs as a header is read."""
+        return [
+            (ours, [name.lower() for name in ([named] if isinstance(named, str) else named)])
+            for ours, named in self.columns.items()
+        ]
+
+    @cached_property
+    def _scaled(self) -> "_Scaled":
+        return _Scaled(self.units_factor, self.decimal_sign)
+
+
+class _Scaled(dict[str, str]):
+    """Quantities times a factor where that is a whole number; else as they were, to be found at fault.
+
+    A year of hourly sales writes the same few thousand figures millions of times, so each is worked out once.
+    """
+
+    def __init__(self, factor: int, decimal_sign: str) -> None:
+        super().__init__()
+        self._factor = factor
+        self._decimal_sign = decimal_sign
+
+    def __missing__(self, written: str) -> str:
+        plain = written if self._decimal_sign == "." else written.replace(".", "?").replace(",", ".")
+        scaled = Decimal(plain) * self._factor if _QUANTITY.fullmatch(plain) else None
+        text = str(int(scaled)) if scaled is not None and scaled == scaled.to_integral_value() else written
+        if len(self) < _REMEMBERED_COUNT:
+            self[written] = text
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +124,6 @@ class Reading:
     """Whether a CSV file has to end with a line break: a copy that broke off seldom does."""
     items_are_lines: bool = False
     """Whether a JSON item is known by its number, from 1, even where the text has several lines."""
-
-
-@lru_cache(maxsize=65_536)
-def _scaled(written: str, factor: int, decimal_sign: str) -> str:
-    """A quantity times `factor` where that is a whole number; else as it was, to be found at fault."""
-    plain = written.replace(decimal_sign, ".") if decimal_sign in written else written
-    if not _QUANTITY.fullmatch(plain) or (decimal_sign != "." and "." in written):
-        return written
-    scaled = Decimal(plain) * factor
-    return str(int(scaled)) if scaled == scaled.to_integral_value() else written
 
 
 def _parsed(written: str, pattern: str) -> datetime | None:

@@ -57,13 +57,10 @@ def test_a_hub_of_the_second_schema_keeps_names_movements_and_gets_openings_righ
 ) -> None:
     engine = open_engine(database_url)
     migrate(engine, "0002")
-    stated = {"name": "Green tea", "updated_at": now}
     with writing(engine) as connection:
-        connection.execute(
-            text("INSERT INTO product (sku, name, updated_at) VALUES ('RICE', 'RICE', :at)"), {"at": now}
-        )
         product = tables.product
-        connection.execute(insert(product).values(sku="TEA", **stated))
+        connection.execute(insert(product).values(sku="RICE", name="RICE", updated_at=now))
+        connection.execute(insert(product).values(sku="TEA", name="Green tea", updated_at=now))
         # TEA sold 5 before its opening stock of 12 and 2 afterwards; RICE has no opening
         lines = (("TEA", "sale", -5, 3), ("TEA", "opening", 12, 2), ("TEA", "sale", -2, 1), ("RICE", "sale", -4, 1))
         for sku, kind, units, hours_ago in lines:
