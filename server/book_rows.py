@@ -121,7 +121,8 @@ class JsonRows:
         if not isinstance(found, _Pairs):
             return Fault(self._source, line, "", "is no JSON object; expected one object for each line of the books")
         cells: dict[str, str] = {}
-        for name, value in found:
+        for named, value in found:
+            name = named.strip().lower()  # as in the header of a CSV file
             written = cell_of(value)
             if written is None:
                 return Fault(self._source, line, name, "is nested; expected text, a number or a list of numbers")

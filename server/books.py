@@ -7,9 +7,10 @@ What a line is follows from its columns: `kind` makes it a movement, `day` a day
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from server import book_line_kinds
-from server.book_layout import Reading
+from server.book_layout import Layout, Reading
 from server.book_lines import Books, BooksError, Fault, Movement, Progress, silent
 from server.book_rows import CsvRows, JsonRows, Row, cell_of, header_faults, text_of
 
@@ -76,13 +77,12 @@ def _read_csv(books: Books, decoded: str, reading: Reading, watched: Watched) ->
     if rows.header_fault:
         books.faults.append(rows.header_fault)
         return
-    if reading.layout is None:
-        line_kind = book_line_kinds.kind_of(rows.columns)
-        columns: Sequence[str] | None = rows.columns
-        books.faults += header_faults(rows.columns, line_kind.required, line_kind.optional, books.source)
-    else:
-        columns = [*reading.layout.columns, *reading.layout.constants]
+    columns = rows.columns
+    if reading.layout is not None:
         books.faults += reading.layout.header_faults(rows.columns, books.source)
+        columns = [*reading.layout.columns, *reading.layout.constants]
+    line_kind = book_line_kinds.kind_of(columns)
+    books.faults += header_faults(columns, line_kind.required, line_kind.optional, books.source)
     if not books.faults:
         _read_rows(books, watched(rows), reading, columns=columns)
     if reading.truncated_is_fault and decoded and not decoded.endswith(("\n", "\r")):
@@ -98,7 +98,7 @@ def _read_rows(books: Books, rows: Iterable[Row | Fault], reading: Reading, *, c
         if isinstance(row, Fault):
             books.faults.append(row)
         else:
-            mapped = row if reading.layout is None else Row(row.line, reading.layout.cells(row.cells, reading.zone))
+            mapped = row if reading.layout is None else _mapped(row, reading.layout, reading.zone)
             kind = line_kind or book_line_kinds.kind_of(list(mapped.cells))
             books.faults += kind.strange(mapped, books.source) if columns is None else ()
             books.faults += kind.take(books, mapped, reading)
@@ -106,3 +106,7 @@ def _read_rows(books: Books, rows: Iterable[Row | Fault], reading: Reading, *, c
             del books.faults[MAX_FAULTS_COUNT:]
             books.faults.append(Fault(books.source, 0, "", f"more than {MAX_FAULTS_COUNT} faults; reading stopped"))
             return
+
+
+def _mapped(row: Row, layout: Layout, zone: ZoneInfo) -> Row:
+    return Row(row.line, layout.cells(row.cells, zone))

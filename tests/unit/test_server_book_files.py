@@ -272,6 +272,11 @@ def test_another_programs_export_is_read_by_its_layout() -> None:
     assert sale.occurred_at == datetime(2026, 11, 2, 9, 12, tzinfo=UTC)
     assert faults_of(books) == [(3, "units"), (3, "occurred_at")]
     assert faults_of(read("Kasse;Artikel;Menge;Zeit\n", layout=layout)) == [(1, "bon")]
+    item = '[{"Kasse": 1, "Bon": 77, "Artikel": "TEA", "Menge": 0.25, "Zeit": "02.11.2026 10:12"}]'
+    pointed = Layout.model_validate({**layout.model_dump(), "decimal_sign": "."})
+    assert [sale.units for _, sale in read(item, layout=pointed).movements] == [250]
+    mistyped = Layout(columns={"skuu": "Artikel", "units": "Menge", "day": "Tag"})
+    assert faults_of(read("Artikel;Menge;Tag\nTEA;1;2026-11-02\n", layout=mistyped)) == [(1, "sku"), (1, "skuu")]
 
 
 def test_a_layout_with_a_mistake_names_its_field() -> None:
