@@ -18,6 +18,7 @@ from server import (
     api_nodes,
     api_session,
     api_shelves,
+    api_webhooks,
 )
 from server.books import MAX_FILE_BYTES
 from server.config import HubSettings
@@ -34,7 +35,7 @@ _STATUS_CODES: dict[type[HubError], int] = {
 
 
 def create_app(settings: HubSettings, engine: Engine) -> FastAPI:
-    """The application on a migrated database."""
+    """The application on a migrated database. Raises SettingsError when a webhook's secret cannot be used."""
     app = FastAPI(
         title="Facings hub",
         version="1",
@@ -44,7 +45,8 @@ def create_app(settings: HubSettings, engine: Engine) -> FastAPI:
     )
     app.state.settings = settings
     app.state.engine = engine
-    parts = (api_session, api_shelves, api_alerts, api_nodes, api_books, api_events)
+    app.state.webhook_secrets = api_webhooks.webhook_secrets(settings)
+    parts = (api_session, api_shelves, api_alerts, api_nodes, api_books, api_webhooks, api_events)
     for router in [part.router for part in parts]:
         app.include_router(router, prefix="/api/v1")
     app.include_router(api_health.router)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Book inventory: CSV files and a till's stream in, positions out."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,19 +12,28 @@ from sqlalchemy import Engine, func, select
 from starlette.concurrency import run_in_threadpool
 
 from server import tables
-from server.api_session import EngineOf
-from server.books import read_csv, read_items
+from server.api_session import EngineOf, SettingsOf
+from server.book_cells import decimal_of_micros
+from server.book_files import unpacked
+from server.book_layout import Reading
+from server.book_lines import Books, BooksError
+from server.books import read_books, read_items
 from server.database import reading, writing
-from server.movements import BooksError, Movement, take_movements
-from server.replies import BookPosition, BooksFaultReply, BooksRefused, BooksTaken
+from server.movements import take_books
+from server.replies import BookPosition, BooksFaultReply, BooksRefused, BooksTaken, ProductReply
 
 router = APIRouter(tags=["books"])
 
 _REFUSED: dict[int | str, dict[str, Any]] = {422: {"model": BooksRefused}}
-_CSV_BODY = {
+_BOOKS_TYPES = ("text/csv", "application/json", "application/x-ndjson")
+_BOOKS_BODY = {
     "requestBody": {
         "required": True,
-        "content": {"text/csv": {"schema": {"type": "string"}, "example": "sku,kind,units,occurred_at,reference\n"}},
+        "content": {
+            "text/csv": {"schema": {"type": "string"}, "example": "sku,kind,units,occurred_at,reference\n"},
+            "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+        },
     }
 }
 _FAULTS_SHOWN_COUNT = 10_000
@@ -61,27 +71,50 @@ def get_books(
         return [BookPosition.model_validate(dict(row)) for row in connection.execute(query).mappings()]
 
 
-@router.post("/books", response_model=BooksTaken, responses=_REFUSED, openapi_extra=_CSV_BODY)
+@router.get("/products")
+def get_products(
+    engine: EngineOf,
+    after_sku: Annotated[str, Query(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")] = "",
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+) -> list[ProductReply]:
+    """What is known of the products, by SKU; page on with `after_sku`."""
+    product = tables.product.c
+    query = select(tables.product).where(product.sku > after_sku).order_by(product.sku).limit(limit)
+    with reading(engine) as connection:
+        return [_product(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def _product(row: dict[str, Any]) -> ProductReply:
+    for name in ("cost", "price"):
+        micros = row.pop(f"{name}_micros")
+        row[name] = None if micros is None else decimal_of_micros(micros)
+    return ProductReply.model_validate(row)
+
+
+@router.post("/books", response_model=BooksTaken, responses=_REFUSED, openapi_extra=_BOOKS_BODY)
 async def post_books(
     request: Request,
     engine: EngineOf,
+    settings: SettingsOf,
     *,
     dry_run: bool = False,
-    source: Annotated[str, Query(max_length=100, pattern=r"^[\w .-]*$")] = "upload.csv",
+    source: Annotated[str, Query(max_length=100, pattern=r"^[\w .-]*$")] = "upload",
 ) -> Any:
-    """Append the movements of CSV text; all of it or, when a line is wrong, none. `dry_run` writes nothing."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "text/csv":
-        raise HTTPException(415, "send the file itself with Content-Type: text/csv")
+    """Take a file of movements, products or days of sales; all of it or, when a line is wrong, none."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() not in _BOOKS_TYPES:
+        raise HTTPException(415, f"send the file itself with Content-Type: {' or '.join(_BOOKS_TYPES)}")
     content = await request.body()
     now = datetime.now(UTC)
 
-    def take() -> Any:
+    def settle() -> Any:
         try:
-            return _take(engine, read_csv(content, source=source, now=now), source, now, dry_run=dry_run)
+            reading_now = Reading(now, zone=settings.judge.zone_info)
+            books = read_books(unpacked(content, source), source=source, reading=reading_now)
+            return take(engine, books, now, dry_run=dry_run)
         except BooksError as error:
-            return _refused(error)
+            return refused(error)
 
-    return await run_in_threadpool(take)
+    return await run_in_threadpool(settle)
 
 
 @router.post("/movements", response_model=BooksTaken, responses=_REFUSED)
@@ -90,34 +123,28 @@ def post_movements(items: Annotated[list[MovementItem], Field(max_length=10_000)
     now = datetime.now(UTC)
     try:
         lines = read_items([item.model_dump() for item in items], source="movements", now=now)
-        return _take(engine, lines, "movements", now, dry_run=False)
+        return take(engine, Books("movements", movements=lines), now, dry_run=False)
     except BooksError as error:
-        return _refused(error)
+        return refused(error)
 
 
-def _take(
-    engine: Engine, lines: list[tuple[int, Movement]], source: str, now: datetime, *, dry_run: bool
-) -> BooksTaken:
+def take(engine: Engine, books: Books, now: datetime, *, dry_run: bool) -> BooksTaken:
+    """Take them in one transaction. Raises BooksError; nothing is written then."""
     with writing(engine) as connection:
-        taken = take_movements(connection, lines, source=source, now=now)
+        taken = take_books(connection, books, now=now)
         if dry_run:
             connection.rollback()
-    return BooksTaken(
-        new_count=taken.new_count,
-        repeated_count=taken.repeated_count,
-        products_named_count=taken.products_named_count,
-        skus_count=taken.skus_count,
-        dry_run=dry_run,
-    )
+    return BooksTaken(**asdict(taken), dry_run=dry_run)
 
 
-def _refused(error: BooksError) -> JSONResponse:
+def refused(error: BooksError) -> JSONResponse:
+    """The answer that names every fault."""
     count = len(error.faults)
-    refused = BooksRefused(
+    answer = BooksRefused(
         detail=f"{count} fault{'s' if count != 1 else ''}; nothing was written",
         faults=[
             BooksFaultReply(source=fault.source, line=fault.line, field=fault.field, reason=fault.reason)
             for fault in error.faults[:_FAULTS_SHOWN_COUNT]
         ],
     )
-    return JSONResponse(refused.model_dump(), status_code=422)
+    return JSONResponse(answer.model_dump(), status_code=422)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from server import tables
-from server.api_session import EngineOf
+from server.api_session import EngineOf, SettingsOf
 from server.database import reading
 from server.gaps import read_boots
 from server.replies import Health, PartHealth
@@ -21,14 +21,15 @@ from server.replies import Health, PartHealth
 router = APIRouter(tags=["health"])
 
 _SILENCE = timedelta(seconds=15)
+_BOOKS_SILENCE = timedelta(seconds=120)  # a year of sales in one file
 _PARTS = ("ingest", "judge", "notices")
 _MOST_WAITING_COUNT = 5000
 """More messages than this before the ledger's door: it does not keep up."""
 
 
 @router.get("/healthz", responses={503: {"model": Health}})
-def get_health(engine: EngineOf, response: Response) -> Health:
-    """200 when database, broker connection, ingest, judge and notices do their work, 503 with the reasons otherwise."""
+def get_health(engine: EngineOf, settings: SettingsOf, response: Response) -> Health:
+    """200 when database, broker connection, ingest, judge, notices and watched folders do their work, else 503."""
     try:
         with reading(engine) as connection:
             rows = {row.part: row for row in connection.execute(select(tables.heartbeat))}
@@ -37,7 +38,8 @@ def get_health(engine: EngineOf, response: Response) -> Health:
         rows = {}
         database = PartHealth(part="database", ok=False, reason=f"does not answer: {type(error).__name__}")
     now = datetime.now(UTC)
-    parts = [database, *(_part(part, rows.get(part), now) for part in _PARTS)]
+    watched = (*_PARTS, "books") if settings.books.watched else _PARTS
+    parts = [database, *(_part(part, rows.get(part), now) for part in watched)]
     ok = all(part.ok for part in parts)
     response.status_code = 200 if ok else 503
     response.headers["Cache-Control"] = "no-store"
@@ -48,7 +50,7 @@ def _part(part: str, row: Any, now: datetime) -> PartHealth:
     reason = None
     if row is None:
         reason = "has not shown a sign of life yet"
-    elif now - row.beat_at > _SILENCE:
+    elif now - row.beat_at > (_BOOKS_SILENCE if part == "books" else _SILENCE):
         reason = f"last sign of life {(now - row.beat_at).total_seconds():.0f} s ago"
     elif not row.ok:
         reason = str(row.detail.get("trouble") or "in trouble")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from calibration.errors import CalibrationError
+from server.cli_books import books_app
 from server.errors import HubError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from server.config import HubSettings
 
 hub_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="The hub.")
-books_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Book inventory.")
 calibration_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Planogram and calibrations.")
 broker_app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="The small broker.")
 hub_app.add_typer(books_app, name="books")
@@ -53,35 +53,6 @@ def migrate_command(config: ConfigOption = None) -> None:
     typer.echo("The database is up to date.")
 
 
-@books_app.command("import")
-def import_books(
-    file: Annotated[Path, typer.Argument(help="CSV with sku,kind,units,occurred_at and optionally reference,name.")],
-    config: ConfigOption = None,
-    *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")] = False,
-) -> None:
-    """Append the movements of a CSV file; lines that are on record already are passed over."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from server.books import read_csv_file
-    from server.database import writing
-    from server.movements import take_movements
-
-    try:
-        now = datetime.now(UTC)
-        lines = read_csv_file(file, now=now)
-        with writing(_engine(config)) as connection:
-            taken = take_movements(connection, lines, source=file.name, now=now)
-            if dry_run:
-                connection.rollback()
-    except (HubError, SQLAlchemyError) as error:
-        _fail(error)
-    verb = "would be added" if dry_run else "added"
-    typer.echo(
-        f"{taken.new_count} movements of {taken.skus_count} SKUs {verb}, {taken.repeated_count} on record already."
-    )
-
-
 @calibration_app.command("add")
 def add_calibration(
     files: Annotated[list[Path], typer.Argument(help="Calibration files, TOML or JSON.")], config: ConfigOption = None
@@ -107,11 +78,6 @@ def add_calibration(
 @calibration_app.callback()
 def _calibration() -> None:
     """Planogram and calibrations."""
-
-
-@books_app.callback()
-def _books() -> None:
-    """Book inventory."""
 
 
 @broker_app.command("run")

@@ -18,6 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from server.books_settings import BooksSettings
 from server.errors import SettingsError
 from server.judgement_settings import JudgeSettings, NoticeSettings
 
@@ -76,6 +77,7 @@ class HubSettings(BaseSettings):
     api_token: SecretStr | None = None
     """Whoever shows it may read and write; needed as soon as the hub listens beyond loopback."""
     pictures_per_camera_count: Annotated[int, Field(ge=1, le=10_000)] = 50
+    books: BooksSettings = BooksSettings()
     broker: BrokerSettings = BrokerSettings()
     judge: JudgeSettings = JudgeSettings()
     notices: NoticeSettings = NoticeSettings()

@@ -11,6 +11,6 @@ from server.database import upsert, writing
 
 
 def beat(engine: Engine, part: str, now: datetime, *, ok: bool, detail: dict[str, Any]) -> None:
-    """Write that `part` (`ingest`, `judge`, `notices`) was alive at `now`, and what it has to say."""
+    """Write that `part` (`ingest`, `judge`, `notices`, `books`) was alive at `now`, and what it has to say."""
     with writing(engine) as connection:
         upsert(connection, tables.heartbeat, [{"part": part, "beat_at": now, "ok": ok, "detail": detail}])

@@ -4,6 +4,7 @@
     broker ~> link -> inbox -> ingest -> ledger          (thread: ingest)
     ledger + books + planogram -> judge -> alerts        (thread: judge)
     alerts -> notices -> a person's phone                (thread: notices)
+    watched folders -> books                             (thread: books, where any is configured)
     database -> api -> page, integrators                 (main thread, uvicorn)
 
 The threads meet only in the database, so each may run in a process of its own.
@@ -22,6 +23,7 @@ from server.inbox import Inbox
 from server.ingest import Ingest
 from server.judge import judge_shop
 from server.notices import check_recipients, deliver_due
+from server.watched_folder import BooksDesk
 from server.worker import Worker
 
 _log = structlog.get_logger(__name__)
@@ -30,6 +32,7 @@ _INBOX_MESSAGES_COUNT = 20_000
 _INBOX_BYTES_COUNT = 128 * 1024 * 1024
 _JUDGE_INTERVAL_S = 0.5
 _NOTICE_INTERVAL_S = 1.0
+_BOOKS_INTERVAL_S = 1.0
 
 
 class Hub:
@@ -47,6 +50,7 @@ class Hub:
         )
         self._judge = Worker(self.engine, "judge", self._judge_step, interval_s=_JUDGE_INTERVAL_S)
         self._notices = Worker(self.engine, "notices", self._notices_step, interval_s=_NOTICE_INTERVAL_S)
+        self._books = self._books_worker()
 
     def __enter__(self) -> Self:
         migrate(self.engine)
@@ -56,10 +60,14 @@ class Hub:
         self.ingest.start()
         self._judge.start()
         self._notices.start()
+        if self._books is not None:
+            self._books.start()
         _log.info("hub_started", database=self.engine.url.render_as_string(hide_password=True))
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        if self._books is not None:
+            self._books.stop()
         self._notices.stop()
         self._judge.stop()
         self.ingest.stop()
@@ -68,6 +76,13 @@ class Hub:
             self._broker.stop()
         self.engine.dispose()
         _log.info("hub_stopped")
+
+    def _books_worker(self) -> Worker | None:
+        watched = self._settings.books.watched
+        if not watched:
+            return None
+        desk = BooksDesk(self.engine, watched, self._settings.judge.zone_info)
+        return Worker(self.engine, "books", desk.step, interval_s=_BOOKS_INTERVAL_S)
 
     def _judge_step(self, now: datetime) -> dict[str, Any]:
         changes = judge_shop(

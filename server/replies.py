@@ -153,7 +153,23 @@ class BookPosition(Reply):
     last_sale_at: datetime | None
     last_receipt_at: datetime | None
     last_adjustment_at: datetime | None
+    last_count_at: datetime | None
     source: str
+
+
+class ProductReply(Reply):
+    """What is known of one product; null where nobody stated it."""
+
+    sku: str
+    name: str
+    updated_at: datetime
+    gtin: str | None = Field(description="14 digits, the last one its check digit.")
+    case_pack_units: int | None
+    cost: str | None = Field(description="Of one unit, exact, in the shop's currency.")
+    price: str | None
+    lead_time_days: int | None
+    supplier: str | None
+    shelf_life_days: int | None
 
 
 class BooksTaken(Reply):
@@ -163,6 +179,8 @@ class BooksTaken(Reply):
     repeated_count: int
     products_named_count: int
     skus_count: int
+    products_stated_count: int = 0
+    products_repeated_count: int = 0
     dry_run: bool
 
 

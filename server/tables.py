@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
     Float,
@@ -210,7 +211,7 @@ evidence_picture = Table(
 heartbeat = Table(
     "heartbeat",
     metadata,
-    Column("part", String(16), primary_key=True),  # ingest, judge, notices
+    Column("part", String(16), primary_key=True),  # ingest, judge, notices, books
     Column("beat_at", UtcInstant, nullable=False),
     Column("ok", Boolean, nullable=False),
     Column("detail", JSON, nullable=False),
@@ -267,6 +268,34 @@ product = Table(
     Column("sku", String(64), primary_key=True),
     Column("name", Text, nullable=False),
     Column("updated_at", UtcInstant, nullable=False),
+    # each the newest that was stated, see product_statement; null where nobody stated any
+    Column("gtin", String(14), index=True),
+    Column("case_pack_units", Integer),
+    Column("cost_micros", BigInteger),  # millionths of the shop's currency for one unit
+    Column("price_micros", BigInteger),
+    Column("lead_time_days", Integer),
+    Column("supplier", Text),
+    Column("shelf_life_days", Integer),
+)
+
+product_statement = Table(
+    "product_statement",
+    metadata,
+    Column("statement_id", RowId, primary_key=True, autoincrement=True),
+    Column("sku", String(64), nullable=False),
+    Column("as_of_at", UtcInstant, nullable=False),  # of two statements about a field the newer holds
+    Column("name", Text),
+    Column("gtin", String(14)),
+    Column("case_pack_units", Integer),
+    Column("cost_micros", BigInteger),
+    Column("price_micros", BigInteger),
+    Column("lead_time_days", Integer),
+    Column("supplier", Text),
+    Column("shelf_life_days", Integer),
+    Column("recorded_at", UtcInstant, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("idempotency_key", String(200), nullable=False, unique=True),
+    Index("ix_product_statement_sku_as_of_at", "sku", "as_of_at"),
 )
 
 movement = Table(
@@ -274,24 +303,38 @@ movement = Table(
     metadata,
     Column("movement_id", RowId, primary_key=True, autoincrement=True),
     Column("sku", String(64), nullable=False),
-    Column("kind", String(24), nullable=False),  # opening, receipt, sale, adjustment
-    Column("units", BigInteger, nullable=False),  # signed: what it adds to on-hand
+    Column("kind", String(24), nullable=False),  # see server.book_lines.MovementKind
+    Column("units", BigInteger, nullable=False),  # signed: what it adds to on-hand; 0 for a hand count
     Column("occurred_at", UtcInstant, nullable=False),
     Column("recorded_at", UtcInstant, nullable=False),
     Column("source", Text, nullable=False),
     Column("idempotency_key", String(200), nullable=False, unique=True),
+    Column("counted_units", BigInteger),  # what a hand count found
+    Column("reference", Text),  # as its source wrote it
     Index("ix_movement_sku_occurred_at", "sku", "occurred_at"),
+)
+
+day_sales = Table(
+    "day_sales",
+    metadata,
+    Column("sku", String(64), primary_key=True),
+    Column("day", Date, primary_key=True),  # in the shop's calendar
+    Column("units", BigInteger, nullable=False),  # as one movement in the ledger; none where it is 0
+    Column("hourly_units", Text),  # 24 numbers with blanks between, of hours 0 to 23
+    Column("recorded_at", UtcInstant, nullable=False),
+    Column("source", Text, nullable=False),
 )
 
 book_latest = Table(
     "book_latest",
     metadata,
     Column("sku", String(64), primary_key=True),
-    Column("units", BigInteger, nullable=False),  # sum over movement.units
+    Column("units", BigInteger, nullable=False),  # see server.on_hand
     Column("as_of_at", UtcInstant, nullable=False),  # latest occurred_at
     Column("last_sale_at", UtcInstant),
-    Column("last_receipt_at", UtcInstant),  # receipts and opening stock
-    Column("last_adjustment_at", UtcInstant),
+    Column("last_receipt_at", UtcInstant),  # receipts, opening stock and what came from another place
+    Column("last_adjustment_at", UtcInstant),  # adjustments and hand counts
+    Column("last_count_at", UtcInstant),
     Column("source", Text, nullable=False),  # of the latest movement
 )
 

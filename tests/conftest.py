@@ -25,6 +25,7 @@ from sqlalchemy import Engine
 
 from models.train import require_train_extra
 from server.api import create_app
+from server.books_settings import BooksSettings, WebhookSource
 from server.config import HubSettings
 from server.database import migrate, open_engine
 
@@ -219,6 +220,16 @@ def locked_api(tmp_path: Path) -> Iterator[RunningApi]:
     with RunningApi(HubSettings(api_token=SecretStr("0123456789abcdef")), engine) as running:
         yield running
     engine.dispose()
+
+
+@pytest.fixture
+def till_api(engine: Engine, tmp_path: Path) -> Iterator[RunningApi]:
+    """The API behind the token `0123456789abcdef`, with a till `till-1` whose secret file is `tmp_path/till-1`."""
+    secret_file = tmp_path / "till-1"
+    secret_file.write_text("new-secret-of-the-till-0123456789\nold-secret-of-the-till-0123456789\n")
+    books = BooksSettings(webhooks=(WebhookSource(source="till-1", secret_file=secret_file),))
+    with RunningApi(HubSettings(api_token=SecretStr("0123456789abcdef"), books=books), engine) as running:
+        yield running
 
 
 _unexpected_skips: list[str] = []

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select
 
 from server import tables
-from server.books import read_csv, read_csv_file, read_items
+from server.book_files import read_book_file
+from server.books import read_csv, read_items
 from server.database import reading, writing
 from server.movements import BooksError, Movement, MovementKind, Taken, take_movements
 
@@ -96,7 +97,7 @@ def test_files_that_are_no_csv_are_refused(content: bytes, line: int) -> None:
 
 def test_a_missing_file_is_one_fault(tmp_path: Path) -> None:
     with pytest.raises(BooksError, match="cannot be read"):
-        read_csv_file(tmp_path / "absent.csv", now=NOW)
+        read_book_file(tmp_path / "absent.csv")
 
 
 def test_semicolons_byte_order_mark_and_column_order_do_not_matter() -> None:
@@ -228,7 +229,7 @@ MOVEMENTS = st.lists(
 
 @given(movements=MOVEMENTS, cut=st.integers(0, 12))
 def test_a_file_in_two_overlapping_parts_equals_the_file(movements: list[Movement], cut: int) -> None:
-    from server.movements import idempotency_keys  # noqa: PLC0415 - the pure part only
+    from server.movement_rows import idempotency_keys  # noqa: PLC0415 - the pure part only
 
     whole = set(idempotency_keys(movements))
     assert len(whole) == len(movements)

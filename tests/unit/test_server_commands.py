@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`facings hub ...` as an operator meets it: exit status, words, and nothing half done."""
 
+import gzip
 import json
 import signal
 import socket
@@ -72,10 +73,27 @@ def test_faulty_books_are_refused_with_every_line_and_no_traceback(config_file: 
     books.write_text(CSV + "TEA,sale,x,2026-01-02T00:00:00Z\nTEA,gift,1,2026-01-02T00:00:00Z\n")
     refused = facings("hub", "books", "import", str(books), "--config", str(config_file))
     assert refused.returncode == 1
+    kinds = "opening, receipt, sale, return, waste, transfer, adjustment, hand_count"
     assert refused.stderr.splitlines() == [
         "books.csv:4: units: is 'x'; expected a whole number",
-        "books.csv:5: kind: is 'gift'; expected one of opening, receipt, sale, adjustment",
+        f"books.csv:5: kind: is 'gift'; expected one of {kinds}",
     ]
+
+
+def test_another_programs_export_comes_in_by_its_layout(config_file: Path) -> None:
+    export, layout = config_file.parent / "export.csv.gz", config_file.parent / "layout.toml"
+    rows = [f"{i % 50};{1 + i // 50:02}.01.2026;0,5;x" for i in range(1000)]
+    export.write_bytes(gzip.compress(("Artikel;Tag;Menge;Notiz\n" + "\n".join(rows) + "\n").encode()))
+    layout.write_text(
+        'units_factor = 10\ndecimal_sign = ","\nday_format = "%d.%m.%Y"\n'
+        '[columns]\nsku = "Artikel"\nday = "Tag"\nunits = "Menge"\n'
+    )
+    command = ("hub", "books", "import", str(export), "--layout", str(layout), "--config", str(config_file))
+    taken = facings(*command)
+    assert taken.stdout == "1000 movements of 50 SKUs added, 0 on record already.\n", taken.stderr
+    layout.write_text("units_factor = 10\n")
+    refused = facings(*command)
+    assert (refused.returncode, refused.stderr) == (1, "layout.toml: columns: Field required\n")
 
 
 def test_calibrations_are_all_taken_or_none(config_file: Path) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from server import tables
 from server.database import migrate, open_engine, reading, upsert, writing
 from server.errors import HubError, SettingsError
+from server.on_hand import refresh_books
+from server.products import refresh_products
 
 
 def test_migrated_schema_equals_the_tables(engine: Engine) -> None:
@@ -47,6 +49,38 @@ def test_a_hub_of_the_first_schema_keeps_its_cameras_and_corrections(database_ur
         adjusted_at = connection.execute(select(tables.book_latest.c.last_adjustment_at)).scalar_one()
     assert (camera.camera_id, camera.node_id, camera.since_at) == ("c1", "n1", now)
     assert adjusted_at == now - timedelta(days=1)
+    engine.dispose()
+
+
+def test_a_hub_of_the_second_schema_keeps_names_movements_and_gets_openings_right(
+    database_url: str, now: datetime
+) -> None:
+    engine = open_engine(database_url)
+    migrate(engine, "0002")
+    with writing(engine) as connection:
+        product = tables.product
+        connection.execute(insert(product).values(sku="RICE", name="RICE", updated_at=now))
+        connection.execute(insert(product).values(sku="TEA", name="Green tea", updated_at=now))
+        # TEA sold 5 before its opening stock of 12 and 2 afterwards; RICE has no opening
+        lines = (("TEA", "sale", -5, 3), ("TEA", "opening", 12, 2), ("TEA", "sale", -2, 1), ("RICE", "sale", -4, 1))
+        for sku, kind, units, hours_ago in lines:
+            at = now - timedelta(hours=hours_ago)
+            line = {"sku": sku, "kind": kind, "units": units, "occurred_at": at, "recorded_at": now, "source": "b"}
+            connection.execute(insert(tables.movement).values(**line, idempotency_key=f"{sku}{kind}{units}"))
+        for sku, units in (("TEA", 5), ("RICE", -4)):
+            connection.execute(insert(tables.book_latest).values(sku=sku, units=units, as_of_at=now, source="b"))
+    migrate(engine)
+    with reading(engine) as connection:
+        books = {row.sku: row.units for row in connection.execute(select(tables.book_latest))}
+        names = {row.sku: row.name for row in connection.execute(select(tables.product_statement))}
+        kept_count = len(connection.execute(select(tables.movement)).all())
+    assert (books, names, kept_count) == ({"TEA": 10, "RICE": -4}, {"TEA": "Green tea"}, 4)
+    with writing(engine) as connection:
+        refresh_books(connection, ["TEA", "RICE"])
+        refresh_products(connection, ["TEA", "RICE"])
+        again = {row.sku: row.units for row in connection.execute(select(tables.book_latest))}
+        assert connection.execute(select(product.c.name).where(product.c.sku == "TEA")).scalar_one() == "Green tea"
+    assert again == books
     engine.dispose()
 
 
