@@ -14,12 +14,12 @@ from models.annotations import EVALUATION_PART, FoundBoxes, Photograph, drawn_by
 from models.detecting import detect
 from models.errors import WorkshopError
 from models.evaluate import ALL_SOURCES, SourceScored, score_sources
-from models.false_defects import false_defects
+from models.false_defects import false_defects, raised_for_defects
 from models.manifest import RENDERS_LICENCE, RENDERS_SOURCE, data_sources, file_sha256
 from models.recipe import Recipe
 from models.samples import as_photographs
 from models.scales import scale_scores, score_scales
-from models.scoring import NOTHING, judge, precision_recall_f1
+from models.scoring import count_error_fraction, judge_all, precision_recall_f1
 from models.whole_file import write_whole
 
 HELD_OUT_SUFFIX = "/held-out"
@@ -29,39 +29,36 @@ NMS_IOU = 0.6
 """Neighbouring facings overlap little, slanted ones up to a third; above this two boxes are one facing."""
 CANDIDATE_THRESHOLDS = np.round(np.arange(0.05, 0.9, 0.01), 2)
 FALLBACK_THRESHOLD = 0.25
+F1_PLATEAU = 0.01
+"""F1 that differs by less is luck of the pictures."""
 
 
 def choose_thresholds(
     sets: Iterable[tuple[list[Photograph], Mapping[str, FoundBoxes]]], labels: tuple[DetectorLabel, ...]
 ) -> dict[DetectorLabel, float]:
-    """For each label the confidence with the best mean F1, to two digits; every set of pictures weighs the same.
+    """For each label the confidence at which counts err least, among those whose mean F1 is as good as the best.
 
-    Give it renders and photographs that may train: a threshold chosen on a test photograph would flatter its score.
+    F1 is flat around its best, and counts are not: at one end of the plateau everything is counted that might be there,
+    at the other only what is sure. Every set of pictures weighs the same.
     """
     gathered = list(sets)
     return {label: _choose(gathered, label) for label in labels}
 
 
 def _choose(sets: list[tuple[list[Photograph], Mapping[str, FoundBoxes]]], label: DetectorLabel) -> float:
-    curves = []
+    f1, errors = [], []
     for photographs, found in sets:
-        judged = [
-            judge(
-                found.get(photograph.path.name, NOTHING).of(label),
-                photograph.boxes_px[label],
-                photograph.ignored_px[label],
-                least_iou=0.5,
-            )
-            for photograph in photographs
-            if label in photograph.complete_for
-        ]
+        members = [photograph for photograph in photographs if label in photograph.complete_for]
+        judged = judge_all(label, members, found, least_iou=0.5)
         if sum(part.boxes_count for part in judged):
-            curves.append([precision_recall_f1(judged, float(threshold))[2] for threshold in CANDIDATE_THRESHOLDS])
-    if not curves:
+            f1.append([precision_recall_f1(judged, float(threshold))[2] for threshold in CANDIDATE_THRESHOLDS])
+            errors.append([count_error_fraction(judged, float(threshold)) for threshold in CANDIDATE_THRESHOLDS])
+    if not f1:
         return FALLBACK_THRESHOLD
-    mean_f1 = np.mean(curves, axis=0)
-    as_good = CANDIDATE_THRESHOLDS[mean_f1 >= mean_f1.max() - 1e-12]
-    return float(as_good[len(as_good) // 2])  # the middle of a plateau holds best on other pictures
+    mean_f1, mean_error = np.mean(f1, axis=0), np.mean(errors, axis=0)
+    as_good = mean_f1 >= mean_f1.max() - F1_PLATEAU
+    best = CANDIDATE_THRESHOLDS[as_good & (mean_error <= mean_error[as_good].min() + 1e-12)]
+    return float(best[len(best) // 2])  # the middle of what counts alike holds best on other pictures
 
 
 def source_scores(lines: Iterable[SourceScored], seen_sources: frozenset[str], suffix: str = "") -> list[SourceScore]:
@@ -148,7 +145,10 @@ def fill_card(
     holds_px: tuple[float, float] | None = None,
     scales: Sequence[float] = (),
 ) -> ModelCard:
-    """Choose thresholds on validation renders and the photographs that trained, then score every photograph.
+    """Choose thresholds, then score every photograph.
+
+    Thresholds are chosen on validation renders, on the photographs that trained and on those that may not train but may
+    choose settings; never on those of a source that may train and was left out, which are there to judge.
 
     `held_out` are filled cards of the same training without some of the photographs: their scores on the sources that
     they left out, at their own thresholds, are added, named `SOURCE/held-out`; the first that left a source out counts.
@@ -166,7 +166,9 @@ def fill_card(
         if photograph.may_train and photograph.source in seen and photograph.split != EVALUATION_PART
     ]
     found_in_renders = detect(renders, path, calibrated=True)  # as a node that knows its shelf's scale sees it
-    thresholds = choose_thresholds([(renders, found_in_renders), (free, found)], card.labels)
+    closed = [photograph for photograph in photographs if not photograph.may_train]
+    thresholds = choose_thresholds([(renders, found_in_renders), (free, found), (closed, found)], card.labels)
+    thresholds = raised_for_defects(thresholds, [*free, *closed], found)
     lines = score_sources(photographs, found, thresholds)
     scores = photograph_scores(card, lines)
     judged: set[str] = set()

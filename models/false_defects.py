@@ -9,6 +9,9 @@ from models.scoring import NOTHING, judge
 
 PRODUCTS_COUNT = 200
 """The figure is given for so many products, about what one bay shows."""
+MOST_FALSE_PER_200 = 0.3
+"""Of each of three kinds: together less than one in vain for every bay."""
+RAISED_THRESHOLDS = tuple(round(0.05 + 0.01 * step, 2) for step in range(95))
 
 
 def false_defects(
@@ -43,3 +46,24 @@ def _false_count(photograph: Photograph, found: Mapping[str, FoundBoxes], kind: 
     wrong = (judged.xyxy_px[~judged.correct], judged.confidence[~judged.correct])
     nothing = photograph.boxes_px[kind][:0]
     return len(judge(wrong, nothing, photograph.ignored_px[DetectorLabel.PRODUCT], least_iou=0.5).xyxy_px)
+
+
+def raised_for_defects(
+    thresholds: Mapping[DetectorLabel, float], photographs: Iterable[Photograph], found: Mapping[str, FoundBoxes]
+) -> dict[DetectorLabel, float]:
+    """The thresholds, those of defects raised until each kind is seen wrongly at most MOST_FALSE_PER_200 times.
+
+    Renders teach what a defect looks like and not how seldom one is: on real shelves nearly every pack is sound, so a
+    threshold that is best on harmed renders would send people to sound shelves all day.
+    """
+    members = list(photographs)
+    raised = dict(thresholds)
+    for kind in DEFECT_LABELS & thresholds.keys():
+        for threshold in [thresholds[kind], *RAISED_THRESHOLDS]:
+            counted = false_defects(members, found, {kind: threshold})
+            if threshold >= thresholds[kind] and (counted is None or counted.per_200_products <= MOST_FALSE_PER_200):
+                raised[kind] = threshold
+                break
+        else:
+            raised[kind] = RAISED_THRESHOLDS[-1]
+    return raised

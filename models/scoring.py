@@ -187,6 +187,12 @@ def precision_recall_f1(judged: list[Judged], threshold: float) -> tuple[float, 
     )
 
 
+def count_error_fraction(judged: list[Judged], threshold: float) -> float:
+    """Sum over the pictures of |counted - true|, divided by the true boxes."""
+    errors = sum(abs(int((picture.confidence >= threshold).sum()) - picture.boxes_count) for picture in judged)
+    return errors / max(1, sum(picture.boxes_count for picture in judged))
+
+
 def best_threshold(judged: list[Judged]) -> float:
     """The threshold with the best F1; of equal ones the highest."""
     return max((precision_recall_f1(judged, float(threshold))[2], float(threshold)) for threshold in THRESHOLDS)[1]

@@ -145,6 +145,7 @@ def test_thresholds_are_not_chosen_on_a_source_that_the_training_left_out(tmp_pa
     annotations = _photographs(tmp_path)
     table = json.loads(annotations.read_text())
     table["annotations"] = [box | {"bbox": [90, 60, 20, 20]} for box in table["annotations"]]
+    table["images"] = [image | {"may_train": True} for image in table["images"]]
     annotations.write_text(json.dumps(table))
     renders = _renders(tmp_path)
     for name in ("left-out", "trained"):

@@ -18,7 +18,7 @@ from models.annotations import FoundBoxes, Photograph, as_boxes
 from models.cli import app
 from models.curves import precision_recall, reliability
 from models.detecting import detect
-from models.false_defects import false_defects
+from models.false_defects import false_defects, raised_for_defects
 from models.scoring import Judged, average_precision
 from tests.toy_network import CELL_PX, gaps, products, shelf_picture, write_toy_model
 
@@ -158,6 +158,17 @@ def test_a_defect_is_false_unless_it_was_drawn_and_counts_not_where_products_do_
     assert counted is not None
     assert counted.per_200_products == 100
     assert false_defects([plain], {"a.png": found}, {DetectorLabel.PRODUCT: 0.3}) is None
+
+
+def test_a_defects_threshold_is_raised_until_sound_shelves_are_left_in_peace() -> None:
+    boxes = as_boxes([[10, 10, 30, 30], [40, 10, 60, 30]])
+    sure = np.array([0.6, 0.35])
+    found = {"a.png": FoundBoxes(boxes, sure, (DetectorLabel.DAMAGED,) * 2)}
+    chosen = {DetectorLabel.PRODUCT: 0.3, DetectorLabel.DAMAGED: 0.2, DetectorLabel.TOPPLED: 0.4}
+    raised = raised_for_defects(chosen, [_photograph(Path("a.png"), boxes)], found)
+    assert raised[DetectorLabel.DAMAGED] > 0.6
+    assert raised == chosen | {DetectorLabel.DAMAGED: raised[DetectorLabel.DAMAGED]}
+    assert raised_for_defects(chosen, [], {}) == chosen
 
 
 SURE = st.lists(st.tuples(st.floats(0.01, 1), st.booleans()), min_size=1, max_size=40)

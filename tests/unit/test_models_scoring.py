@@ -187,6 +187,20 @@ def test_the_threshold_is_where_f1_is_best(tmp_path: Path) -> None:
     assert chosen[DetectorLabel.GAP] == 0.25  # nothing to choose by
 
 
+def test_of_thresholds_as_good_in_f1_the_one_that_counts_right_is_taken(tmp_path: Path) -> None:
+    """Of 101 packs 100 are found surely; the last one and a wrong box are doubtful: F1 cannot tell, the count can."""
+    names = [f"{number}.png" for number in range(101)]
+    annotations = _coco(
+        tmp_path, [_image(name, ["product"]) for name in names], [_box(number, SQUARE) for number in range(1, 102)]
+    )
+    found = {name: [([10.0, 10.0, 30.0, 30.0], 0.7, "product")] for name in names[:100]}
+    found[names[100]] = [([10.0, 10.0, 30.0, 30.0], 0.4, "product")]
+    found[names[0]].append(([60.0, 60.0, 70.0, 70.0], 0.2, "product"))
+    judged = [(read_annotations(annotations), read_detections(_found(tmp_path, found)))]
+    threshold = choose_thresholds(judged, (DetectorLabel.PRODUCT,))[DetectorLabel.PRODUCT]
+    assert 0.2 < threshold <= 0.4
+
+
 def test_worst_pictures_come_first_and_show_every_mistake(tmp_path: Path) -> None:
     annotations = _coco(
         tmp_path, [_image("good.png", ["product"]), _image("bad.png", ["product"])], [_box(1, SQUARE), _box(2, SQUARE)]
