@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from pydantic import ValidationError
@@ -31,21 +32,41 @@ CANDIDATE_THRESHOLDS = np.round(np.arange(0.05, 0.9, 0.01), 2)
 FALLBACK_THRESHOLD = 0.25
 F1_PLATEAU = 0.01
 """F1 that differs by less is luck of the pictures."""
+MANY_BOXES_COUNT = 500
+"""Fewer photographed boxes, of a few fixtures, say little of any other shop."""
+
+
+JudgedSet: TypeAlias = tuple[list[Photograph], Mapping[str, FoundBoxes]]
+"""Annotated pictures, and what was found on each by file name."""
 
 
 def choose_thresholds(
-    sets: Iterable[tuple[list[Photograph], Mapping[str, FoundBoxes]]], labels: tuple[DetectorLabel, ...]
+    sets: Iterable[JudgedSet], labels: tuple[DetectorLabel, ...], *, besides: Iterable[JudgedSet] = ()
 ) -> dict[DetectorLabel, float]:
     """For each label the confidence at which counts err least, among those whose mean F1 is as good as the best.
 
     F1 is flat around its best, and counts are not: at one end of the plateau everything is counted that might be there,
     at the other only what is sure. Every set of pictures weighs the same.
+    Where `sets` show a label less than MANY_BOXES_COUNT times, those of `besides` take part: renders, which are more
+    crowded and more obscure than shops, but many.
     """
-    gathered = list(sets)
-    return {label: _choose(gathered, label) for label in labels}
+    gathered, others = list(sets), list(besides)
+    return {
+        label: _choose(gathered if _is_shown_often(gathered, label) else gathered + others, label) for label in labels
+    }
 
 
-def _choose(sets: list[tuple[list[Photograph], Mapping[str, FoundBoxes]]], label: DetectorLabel) -> float:
+def _is_shown_often(sets: list[JudgedSet], label: DetectorLabel) -> bool:
+    boxes_count = sum(
+        len(photograph.boxes_px[label])
+        for photographs, _ in sets
+        for photograph in photographs
+        if label in photograph.complete_for
+    )
+    return boxes_count >= MANY_BOXES_COUNT
+
+
+def _choose(sets: list[JudgedSet], label: DetectorLabel) -> float:
     f1, errors = [], []
     for photographs, found in sets:
         members = [photograph for photograph in photographs if label in photograph.complete_for]
@@ -147,8 +168,9 @@ def fill_card(
 ) -> ModelCard:
     """Choose thresholds, then score every photograph.
 
-    Thresholds are chosen on validation renders, on the photographs that trained and on those that may not train but may
-    choose settings; never on those of a source that may train and was left out, which are there to judge.
+    Thresholds are chosen on the photographs that trained and on those that may not train but may choose settings; never
+    on those of a source that may train and was left out, which are there to judge. Validation renders take part for
+    labels that those photographs show too seldom.
 
     `held_out` are filled cards of the same training without some of the photographs: their scores on the sources that
     they left out, at their own thresholds, are added, named `SOURCE/held-out`; the first that left a source out counts.
@@ -167,7 +189,7 @@ def fill_card(
     ]
     found_in_renders = detect(renders, path, calibrated=True)  # as a node that knows its shelf's scale sees it
     closed = [photograph for photograph in photographs if not photograph.may_train]
-    thresholds = choose_thresholds([(renders, found_in_renders), (free, found), (closed, found)], card.labels)
+    thresholds = choose_thresholds([(free, found), (closed, found)], card.labels, besides=[(renders, found_in_renders)])
     thresholds = raised_for_defects(thresholds, [*free, *closed], found)
     lines = score_sources(photographs, found, thresholds)
     scores = photograph_scores(card, lines)
