@@ -7,6 +7,7 @@ A picture that cannot be used costs one line on standard error; the others are s
 import itertools
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,11 @@ from rich.table import Column, Table
 from calibration.errors import CalibrationError
 from calibration.files import load_calibration
 from contract.counts import SightState, UnknownReason
-from contract.model_card import DetectorLabel
+from contract.model_card import DEFECT_LABELS, DetectorLabel
 from edge.counting import ZoneReading
 from edge.detections import Detections
 from edge.detector import Detector
-from edge.drawing import Outline, annotated
+from edge.drawing import LEGEND, Outline, annotated
 from edge.errors import EdgeError, PictureError
 from edge.frames import BgrImage
 from edge.glimpse import glimpse
@@ -72,11 +73,15 @@ def detect_pictures(
         return _detect_row(path, image_bgr, detector, found), found, []
 
     def table(rows: list[Row]) -> Table:
-        shown = Table(_IMAGE_COLUMN, "pixels", *detector.card.labels, title=detector.card.model_id)
-        for row in rows:
-            labels = [detection["label"] for detection in row["detections"]]
-            counts = [str(labels.count(label)) for label in detector.card.labels]
-            shown.add_row(row["image"], f"{row['width_px']} x {row['height_px']}", *counts)
+        counted = [Counter(detection["label"] for detection in row["detections"]) for row in rows]
+        labels = [
+            label
+            for label in detector.card.labels
+            if label not in DEFECT_LABELS or any(counts[label] for counts in counted)
+        ]
+        shown = Table(_IMAGE_COLUMN, "pixels", *labels, title=detector.card.model_id)
+        for name, row, counts in zip(_names_of(rows), rows, counted, strict=True):
+            shown.add_row(name, f"{row['width_px']}x{row['height_px']}", *(str(counts[label]) for label in labels))
         return shown
 
     return _run(paths, work, table, as_json=as_json, draw_folder=draw_folder)
@@ -122,13 +127,11 @@ def count_pictures(
     def table(rows: list[Row]) -> Table:
         title = f"calibration {calibration.calibration_id}"
         shown = Table(_IMAGE_COLUMN, "zone", "sku", "facings", "gaps", "expected", "wrong", title=title)
-        for row in rows:
+        for name, row in zip(_names_of(rows), rows, strict=True):
             for zone in row["zones"]:
                 facings = str(zone["facings_count"]) if "facings_count" in zone else f"unknown: {zone['reason']}"
                 gaps, expected = zone.get("gap_facings", ""), zone.get("expected_facings_count", "")
-                shown.add_row(
-                    row["image"], zone["zone_id"], zone["sku"], facings, str(gaps), str(expected), _wrong_words(zone)
-                )
+                shown.add_row(name, zone["zone_id"], zone["sku"], facings, str(gaps), str(expected), _wrong_words(zone))
         return shown
 
     return _run(paths, work, table, as_json=as_json, draw_folder=draw_folder)
@@ -174,7 +177,16 @@ def _run(
             rows.append(row)
     if rows:
         Console().print(table(rows))
+    if drawn_files:
+        sys.stderr.write(f"{draw_folder}: {LEGEND}\n")
     return faults_count
+
+
+def _names_of(rows: list[Row]) -> list[str]:
+    """What a table calls the pictures: file names, where these tell them apart."""
+    names = [Path(row["image"]).name for row in rows]
+    files = {row["image"] for row in rows}
+    return names if len(set(names)) == len(files) else [row["image"] for row in rows]
 
 
 def _count_honestly(place: Place, detector: Detector, image_bgr: BgrImage) -> tuple[Detections, list[ZoneReading]]:

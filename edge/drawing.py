@@ -23,6 +23,8 @@ _OTHER_BGR = (200, 80, 200)
 _ZONE_BGR = (255, 255, 255)
 _SHADE_BGR = (30, 30, 30)
 
+LEGEND = "drawn: products green, gaps red, price tags blue, defects violet, zones white"
+
 Outline = tuple[NDArray[np.float32], str]
 """A polygon (n, 2) in pixels of the picture, and what to write at it."""
 

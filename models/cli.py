@@ -65,7 +65,7 @@ def export_command(
     manifest: Annotated[Path, typer.Option("--manifest", help="The training's manifest.json.")],
     head: Annotated[DetectorHead, typer.Option("--head", help="Which output the network gets.")] = DetectorHead.RAW,
 ) -> None:
-    """Write the ONNX file and a first card; `evaluate` with --write-card fills in thresholds and scores."""
+    """Write the ONNX file and a first card; `card` with --annotations fills in thresholds and scores."""
     from models.cards import FALLBACK_THRESHOLD, make_card, write_card  # noqa: PLC0415
     from models.detecting import card_of  # noqa: PLC0415
     from models.export import export  # noqa: PLC0415

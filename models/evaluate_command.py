@@ -103,6 +103,11 @@ def _print_tables(made: "Evaluation") -> None:
     console = Console(width=max(Console().width, TABLE_WIDTH))
     console.print(_table(SCORE_NAMES, [score_cells(line) for line in made.scores], words_count=2))
     typer.echo(SCORE_LEGEND)
+    if made.trained_sources:
+        typer.echo(
+            f"{', '.join(sorted(made.trained_sources))}: photographs of these trained the model, so their scores, and"
+            " those over all, show memory as much as skill; its card holds scores of trainings that left them out."
+        )
     if made.scales:
         rows = [scale_cells(scale, line) for scale, lines in made.scales.items() for line in over_all(lines)]
         console.print(_table(SCALE_NAMES, sorted(rows, key=lambda cells: cells[0]), words_count=1))

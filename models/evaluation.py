@@ -19,6 +19,7 @@ from models.annotations import (
     read_detections,
 )
 from models.cards import read_card
+from models.cards import seen_sources as trained_sources
 from models.detecting import detect
 from models.errors import AnnotationsError, WorkshopError
 from models.evaluate import SourceScored, score_sources
@@ -44,12 +45,15 @@ class Evaluation:
     scores: list[SourceScored]
     scales: Scales
     false_defects: FalseDefects | None
+    trained_sources: frozenset[str] = frozenset()
+    """Sources whose photographs trained the model: memory as much as skill."""
 
     def as_json(self) -> dict[str, Any]:
         """All figures, ready for JSON; boxes stay out."""
         return {
             "model_id": self.model_id,
             "dataset": self.dataset.name,
+            "trained_sources": sorted(self.trained_sources),
             "scores": [line.as_row() for line in self.scores],
             "scales": [
                 {"scale": scale} | line.as_row() for scale, lines in sorted(self.scales.items()) for line in lines
@@ -93,6 +97,7 @@ def evaluate_dataset(
         scores=scores,
         scales=score_scales(photographs, card_path, scales, thresholds, calibrated=calibrated, unscaled=scores),
         false_defects=false_defects(photographs, found, card.confidence_thresholds),
+        trained_sources=trained_sources(card) & {photograph.source for photograph in photographs},
     )
 
 

@@ -62,7 +62,9 @@ def import_photographs(plan: ImportPlan) -> ImportSummary:
     if stated is not None and not stated:
         raise AnnotationsError("--complete-for: expected at least one label that every picture was searched for")
     notes = Notes()
-    pictures = _labelled(_read(plan, file_format, notes), plan, notes)
+    read = _read(plan, file_format, notes)
+    _refuse_contradiction(read, plan, notes)
+    pictures = _labelled(read, plan, notes)
     names = Counter(name for picture in pictures for box in picture.boxes for name in box.names)
     meanings = meanings_of(names, notes.class_names, plan.class_map or {}, plan.source.name)
     found = find_files(pictures, plan, notes)
@@ -129,6 +131,16 @@ def _read(plan: ImportPlan, file_format: ForeignFormat, notes: Notes) -> list[Fo
     if plan.images is None:
         raise AnnotationsError(f"{plan.source}: name the folder of its pictures with --images")
     return (read_coco if file_format is ForeignFormat.COCO else read_label_studio)(plan.source, notes)
+
+
+def _refuse_contradiction(pictures: list[ForeignPicture], plan: ImportPlan, notes: Notes) -> None:
+    """What a file says of its pictures' right to train is not to be talked over by a word for all of them."""
+    closed = [picture for picture in pictures if picture.fields.get("may_train", "").lower() == "false"]
+    if closed and plan.provenance.may_train:
+        notes.fatal.append(
+            f"{len(closed)} pictures say themselves that they may not train (`may_train` false), e.g. {closed[0].name};"
+            " --may-train says that all may: import those that may from a file of their own"
+        )
 
 
 def _labelled(pictures: list[ForeignPicture], plan: ImportPlan, notes: Notes) -> list[ForeignPicture]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,6 +34,7 @@ def import_books(
     layout: Annotated[Path | None, typer.Option("--layout", help="TOML file: how this export names things.")] = None,
 ) -> None:
     """Take a file into the ledger, whole or not at all; lines that are on record already are passed over."""
+    from sqlalchemy import make_url
     from sqlalchemy.exc import SQLAlchemyError
 
     from server.book_files import read_book_file, read_layout
@@ -55,24 +57,39 @@ def import_books(
         )
         with _progress() as progress:
             books = read_books(opened.content, source=file.name, reading=reading, progress=progress)
-            engine = open_engine(settings.database_url)
-            migrate(engine)
-            with writing(engine) as connection:
-                taken = take_books(connection, books, now=now, progress=progress)
-                if dry_run:
-                    connection.rollback()
+            with _ledger_url(settings.database_url, dry_run=dry_run) as database_url:
+                engine = open_engine(database_url)
+                migrate(engine)
+                with writing(engine) as connection:
+                    taken = take_books(connection, books, now=now, progress=progress)
+                    if dry_run:
+                        connection.rollback()
+                engine.dispose()
     except BooksError as error:
         _say_faults(error)
         raise typer.Exit(1) from None
     except (HubError, SQLAlchemyError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
-    typer.echo(_sentence(taken, dry_run=dry_run))
+    typer.echo(f"{_sentence(taken, dry_run=dry_run)} Ledger: {make_url(settings.database_url)}")
 
 
 @books_app.callback()
 def _books() -> None:
     """Book inventory."""
+
+
+@contextmanager
+def _ledger_url(database_url: str, *, dry_run: bool) -> "Iterator[str]":
+    """The ledger to check against; a dry run against none yet checks against an empty one that is thrown away."""
+    from sqlalchemy import make_url
+
+    url = make_url(database_url)
+    if not dry_run or url.get_backend_name() != "sqlite" or not url.database or Path(url.database).exists():
+        yield database_url
+        return
+    with TemporaryDirectory() as folder:
+        yield f"sqlite:///{folder}/empty.sqlite"
 
 
 def _sentence(taken: "Taken", *, dry_run: bool) -> str:

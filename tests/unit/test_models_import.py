@@ -114,6 +114,17 @@ def test_nothing_that_only_the_integrator_knows_has_a_default(tmp_path: Path) ->
         assert missing in outcome.output
 
 
+def test_pictures_that_say_they_may_not_train_are_not_talked_over(tmp_path: Path) -> None:
+    labelled = _one_coco(tmp_path, {"category_id": 1, "bbox": [10, 20, 30, 40]})
+    table = json.loads(labelled.read_text())
+    table["images"] = [image | {"may_train": False} for image in table["images"]]
+    labelled.write_text(json.dumps(table))
+    code, said, output = _import(labelled, tmp_path, images=_pictures(tmp_path / "pictures", "a.jpg"))
+    assert code == 2
+    assert "1 pictures say themselves that they may not train" in said
+    assert not output.exists()
+
+
 def test_unknown_classes_are_listed_with_their_boxes_and_can_be_mapped(tmp_path: Path) -> None:
     images = _pictures(tmp_path / "photos", "a.jpg")
     labelled = _one_coco(
