@@ -237,7 +237,12 @@ def pseudo_label_command(
 
 
 def _say_dataset(row: Mapping[str, Any]) -> None:
-    typer.echo(f"{row['annotations']}: {row['photographs_count']} photographs in {row['groups_count']} groups")
+    groups = "1 group" if row["groups_count"] == 1 else f"{row['groups_count']} groups"
+    typer.echo(f"{row['annotations']}: {row['photographs_count']} photographs in {groups}")
+    if row["groups_count"] == 1 < row["photographs_count"]:
+        typer.echo(
+            "one group cannot be split into training and evaluation: --group-by says which show the same fixture"
+        )
     _say_counts("boxes", row["boxes_count"])
     _say_counts("regions to ignore", row["regions_count"])
 

@@ -125,6 +125,17 @@ def test_pictures_that_say_they_may_not_train_are_not_talked_over(tmp_path: Path
     assert not output.exists()
 
 
+def test_a_single_group_is_told_at_once_and_not_at_the_split(tmp_path: Path) -> None:
+    names = ("a.jpg", "b.jpg")
+    images = [{"id": number, "file_name": name} for number, name in enumerate(names, start=1)]
+    boxes = [{"image_id": number, "category_id": 1, "bbox": [10, 20, 30, 40]} for number in (1, 2)]
+    labelled = _coco(tmp_path / "labels.json", images, boxes, "product")
+    code, said, _ = _import(labelled, tmp_path, "--group-by", "all", images=_pictures(tmp_path / "pictures", *names))
+    assert code == 0
+    assert "2 photographs in 1 group\n" in said
+    assert "--group-by says which show the same fixture" in said
+
+
 def test_unknown_classes_are_listed_with_their_boxes_and_can_be_mapped(tmp_path: Path) -> None:
     images = _pictures(tmp_path / "photos", "a.jpg")
     labelled = _one_coco(
