@@ -26,10 +26,11 @@ from simulator.panel.clock import StoreClock
 from simulator.panel.showing import HubSays, Window
 from simulator.panel.store import DemoStore
 from simulator.panel.wishes import Wishes, WishRefused, answer
+from simulator.rig.free_port import free_port
 from simulator.rig.kept_view import keep_view
 from simulator.rig.processes import utc_now
 from simulator.rig.scenario import SCENARIOS_FOLDER, load_scenario
-from simulator.rig.system import CameraPlan, TrueSystem, free_port, port_is_free
+from simulator.rig.system import CameraPlan, TrueSystem, port_is_free
 from simulator.store.books import BookLine
 
 DEFAULT_PANEL_PORT = 8361

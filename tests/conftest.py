@@ -28,6 +28,7 @@ from server.api import create_app
 from server.books_settings import BooksSettings, WebhookSource
 from server.config import HubSettings
 from server.database import migrate, open_engine
+from simulator.rig.free_port import free_port
 
 # Whether a property holds does not depend on how busy the machine is.
 settings.register_profile("facings", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -57,14 +58,6 @@ SKIPS_EXPECTED_IN_CI = (
 HAS_TRAIN_EXTRA = all(importlib.util.find_spec(module) for module in ("torch", "ultralytics"))
 
 _POSTGRES_FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _postgres_program(name: str) -> str | None:

@@ -19,20 +19,13 @@ import httpx
 
 from calibration.document import Calibration
 from simulator.errors import ProcessError
+from simulator.rig.free_port import free_port
 from simulator.rig.processes import Process, ProcessGroup, wait_until
 
 START_PATIENCE_S = 60.0
 """A busy Raspberry Pi needs tens of seconds to start a hub; a broken one is found by its process ending."""
 
 MOSQUITTO_FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def listens(port: int) -> bool:

@@ -17,6 +17,7 @@ from contract import topics
 from contract.desired import DesiredConfig
 from contract.reports import Committed, CountReport, ReportKey
 from contract.status import NodeStatus
+from simulator.rig.free_port import free_port
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 10.0
@@ -37,7 +38,7 @@ class Mosquitto:
             pytest.skip("mosquitto is not installed")
         self.executable = executable
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.config_file = folder / "mosquitto.conf"
         self.log_file = folder / "mosquitto.log"
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,12 +108,6 @@ class Mosquitto:
             self._process.send_signal(number)
         self._process.wait(timeout=10)
         self._process = None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

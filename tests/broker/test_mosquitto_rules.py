@@ -22,6 +22,7 @@ from PIL import Image
 from contract import topics
 from contract.reports import Committed
 from contract.topics import Channel
+from simulator.rig.free_port import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 NODE, OTHER = "aisle-3", "aisle-4"
@@ -469,9 +470,3 @@ def processes(tmp_path: Path) -> Iterator[Callable[..., None]]:
         process.wait(timeout=30)
     for log_file in tmp_path.glob("*.log"):
         sys.stdout.write(f"--- {log_file.name}\n{log_file.read_text(encoding='utf-8')}\n")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -3,7 +3,6 @@
 
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from contract import topics
 from contract.counts import FacingsDistribution, SightState, UnknownReason, ZoneCount
 from contract.reports import CountReport
 from contract.status import NodeState, NodeStatus
+from simulator.rig.free_port import free_port
 
 PATIENCE_S = 90.0
 BOOT = "c" * 32
@@ -47,18 +47,12 @@ close_after_s = 0.5
 """
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class HubProcess:
     """`facings hub run` with its embedded broker, as a shop would start it."""
 
     def __init__(self, folder: Path, *, api_token: str | None = None) -> None:
         self.folder = folder
-        self.port, self.broker_port = _free_port(), _free_port()
+        self.port, self.broker_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         token = f'api_token = "{api_token}"\n' if api_token else ""
         self.config_file = folder / "hub.toml"

@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 
 from server import tables
 from server.database import migrate, open_engine, reading, writing
+from simulator.rig.free_port import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 CSV = "sku,kind,units,occurred_at\nTEA,opening,20,2026-01-01T00:00:00Z\nTEA,sale,3,2026-01-02T00:00:00Z\n"
@@ -46,12 +47,6 @@ def movements_count(config_file: Path) -> int:
         count = connection.execute(select(func.count()).select_from(tables.movement)).scalar_one()
     engine.dispose()
     return count
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_books_are_imported_once_however_often_and_a_dry_run_writes_nothing(config_file: Path) -> None:
