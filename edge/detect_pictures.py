@@ -195,7 +195,7 @@ def _count_honestly(place: Place, detector: Detector, image_bgr: BgrImage) -> tu
     reason = darkness(glimpse(image_bgr).thumbnail)
     if reason is None and not shows_shelf(
         readings,
-        found.count_of(DetectorLabel.PRICE_TAG),
+        place.tags_count(found),
         places_count=found.count_of(DetectorLabel.PRODUCT, DetectorLabel.GAP),
     ):
         reason = UnknownReason.NO_SHELF

@@ -21,6 +21,9 @@ from edge.thumbnails import take_thumbnails
 from edge.tiling import TilingPlan, plan_tiles
 from edge.zone_map import draw_zone_map
 
+TALLEST_TAG_FRACTION = 1.5
+"""Of the facings' height: low boxes of gum have tags nearly as tall as themselves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -51,6 +54,11 @@ class Place:
         flags = flagged(placed.defects, self._verdicts(placed, image_bgr, thresholds))
         readings = read_zones(placed, flags, self.zone_map, self.view, thresholds)
         return found.at_least(thresholds), readings
+
+    def tags_count(self, found: Detections) -> int:
+        """Price tags that may be such: one much taller than a facing is a lamp, a tile or a sign."""
+        tags = found.of(DetectorLabel.PRICE_TAG).xyxy_px
+        return int(np.count_nonzero(tags[:, 3] - tags[:, 1] <= TALLEST_TAG_FRACTION * self.view.facing_height_px))
 
     def plan_for(self, card: ModelCard) -> TilingPlan:
         """What a model is shown of this camera's frames: all at once, or the bay in tiles where facings are small."""

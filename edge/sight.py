@@ -104,8 +104,7 @@ def shows_shelf(readings: list[ZoneReading], tags_count: int, *, places_count: i
     A truly emptied shelf still shows its gaps and its price tags. Where facings and empty facings together make less
     than a tenth of what the planogram expects, and no two tags are seen either, the camera looks at something else.
     So it does where far more facings are counted than the shelf can hold: a tiled wall, another fixture. And where no
-    product or gap is sure anywhere (`places_count`): many doubts may add up to facings, and lamps and tiles pass for
-    tags, but not to a shelf.
+    product or gap is sure anywhere (`places_count`), nor two tags: many doubts may add up to facings, not to a shelf.
     """
     expected_count = sum(reading.zone.expected_facings_count for reading in readings if reading.facings is not None)
     if expected_count == 0:
@@ -113,7 +112,7 @@ def shows_shelf(readings: list[ZoneReading], tags_count: int, *, places_count: i
     facings_count = sum(r.facings.mean_count for r in readings if r.facings is not None)
     if facings_count > MOST_SHELF_FRACTION * expected_count + MOST_SURPLUS_COUNT:
         return False
-    if places_count == 0:
+    if places_count == 0 and tags_count < LEAST_TAGS_COUNT:
         return False
     found_count = facings_count + sum(r.gap_facings for r in readings if r.facings is not None)
     return found_count >= LEAST_SHELF_FRACTION * expected_count or tags_count >= LEAST_TAGS_COUNT

@@ -263,12 +263,12 @@ class Watcher:
         self, readings: list[ZoneReading], judgement: Judgement | None, monotonic_s: float
     ) -> UnknownReason | None:
         """Why a look at which the detector was asked says nothing about any zone."""
-        assert self._boxes is not None  # noqa: S101 - the detector was asked
+        assert self._boxes is not None and self._place is not None  # noqa: S101, PT018 - the detector was asked
         if all(reading.reason is UnknownReason.OCCLUDED for reading in readings):
             return UnknownReason.OCCLUDED
         if not shows_shelf(
             readings,
-            self._boxes.count_of(DetectorLabel.PRICE_TAG),
+            self._place.tags_count(self._boxes),
             places_count=self._boxes.count_of(DetectorLabel.PRODUCT, DetectorLabel.GAP),
         ):
             return UnknownReason.NO_SHELF
