@@ -9,8 +9,10 @@ from calibration.document import Zone
 from contract.counts import FacingsDistribution, UnknownReason
 from contract.model_card import DetectorLabel
 from edge.counting import ZoneReading
+from edge.detections import Detections
 from edge.gate import ChangeGate
 from edge.glimpse import glimpse
+from edge.place import Place
 from edge.sight import BlurWatch, FrozenWatch, darkness, shows_shelf
 from tests.toy_network import Picture, products, shelf_picture, toy_calibration
 
@@ -226,3 +228,13 @@ def test_a_quiet_camera_with_a_running_clock_is_not_frozen() -> None:
     for second in range(0, 300, 5):
         noisy = np.clip(scene + (rng.random(scene.shape) < 0.01), 0, 255).astype(np.uint8)
         assert not watch.is_frozen(with_clock(noisy, second % 60), float(second))
+
+    def test_what_is_much_taller_than_a_facing_is_no_tag(self) -> None:
+        place = Place.of(toy_calibration(), (640, 480))
+        facing_px = place.view.facing_height_px
+        heights = (0.5 * facing_px, facing_px, 3 * facing_px)
+        xyxy = np.array([[50.0 * row, 100.0, 50.0 * row + 30.0, 100.0 + tall] for row, tall in enumerate(heights)])
+        tags = Detections(
+            xyxy.astype(np.float32), np.full(3, 0.9, np.float32), np.zeros(3, np.int64), (DetectorLabel.PRICE_TAG,)
+        )
+        assert place.tags_count(tags) == 2
