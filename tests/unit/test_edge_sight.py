@@ -229,12 +229,11 @@ def test_a_quiet_camera_with_a_running_clock_is_not_frozen() -> None:
         noisy = np.clip(scene + (rng.random(scene.shape) < 0.01), 0, 255).astype(np.uint8)
         assert not watch.is_frozen(with_clock(noisy, second % 60), float(second))
 
-    def test_what_is_much_taller_than_a_facing_is_no_tag(self) -> None:
-        place = Place.of(toy_calibration(), (640, 480))
-        facing_px = place.view.facing_height_px
-        heights = (0.5 * facing_px, facing_px, 3 * facing_px)
-        xyxy = np.array([[50.0 * row, 100.0, 50.0 * row + 30.0, 100.0 + tall] for row, tall in enumerate(heights)])
-        tags = Detections(
-            xyxy.astype(np.float32), np.full(3, 0.9, np.float32), np.zeros(3, np.int64), (DetectorLabel.PRICE_TAG,)
-        )
-        assert place.tags_count(tags) == 2
+
+def test_what_is_much_taller_than_a_facing_is_no_tag() -> None:
+    place = Place.of(toy_calibration(), (640, 480))
+    heights_px = np.array([0.5, 1.0, 3.0]) * place.view.facing_height_px
+    xyxy = np.array([[50.0 * row, 100.0, 50.0 * row + 30.0, 100.0 + tall] for row, tall in enumerate(heights_px)])
+    sure, first = np.full(3, 0.9, np.float32), np.zeros(3, np.int64)
+    tags = Detections(xyxy.astype(np.float32), sure, first, (DetectorLabel.PRICE_TAG,))
+    assert place.tags_count(tags) == 2
